@@ -1,0 +1,261 @@
+"""The experiment that a preset describes: one frozen model for each of its sections.
+
+The docstring under a field is its help text everywhere: in documentation, errors and forms.
+Names (of data sets, backbones, policies) are checked by ``preset_files``, which knows them.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Scalars and lists of them: all that TOML options of a backbone or a transform need.
+Options = dict[str, Any]
+
+
+class Section(BaseModel):
+    """A part of a preset: strict types, no unknown keys, immutable once read."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        if mistakes := self.impossible():
+            raise PydanticCustomError("combinations", "{n} mistakes", {"n": mistakes})
+        return self
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Return ``(key, message)`` for each value that another one makes impossible."""
+        return []
+
+
+class Data(Section):
+    """Which images, how they are split, and how they are brought to one size."""
+
+    dataset: str
+    """Name of the data set: digits, cifar10, cifar100, caltech101, caltech256 or folder."""
+    root: str | None = None
+    """Folder of the data set, absolute or below the data folder; default: its name."""
+    classes: list[str] | None = Field(default=None, min_length=1)
+    """Keep only these classes, in this order; default: all."""
+    val_fraction: Fraction = 0.2
+    """Share of the training images set aside for validation, where no split is given."""
+    test_fraction: Fraction = 0.2
+    """Share of all images set aside for the test, where the data set has no test part."""
+    image_size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Side in pixels of the square images; default: the data set's own size, else 224."""
+    resize: Annotated[int, Field(ge=1, le=8192)] | None = None
+    """Length in pixels of the shorter side before the centre crop; default: image_size."""
+    normalize: Literal["dataset", "imagenet", "half", "none"] = "dataset"
+    """Mean and deviation: of the training images, ImageNet's, 0.5, or none (0 to 1)."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of the split, apart from the seed of training so that runs stay comparable."""
+    limit: Count | None = None
+    """Use at most this many images of each part, the same share of every class."""
+    on_corrupt: Literal["error", "skip"] = "error"
+    """What an unreadable image does: end the run, or be skipped, counted and listed."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check sizes, fractions and class names against each other."""
+        wrong = []
+        if self.resize and self.image_size and self.resize < self.image_size:
+            wrong.append(("resize", f"{self.resize} is below image_size = {self.image_size}"))
+        if self.val_fraction + self.test_fraction >= 1:
+            wrong.append(("val_fraction", "val_fraction + test_fraction leaves nothing to train"))
+        if self.classes and len(set(self.classes)) < len(self.classes):
+            wrong.append(("classes", "a class is named twice"))
+        return wrong
+
+
+class Model(Section):
+    """The network: a backbone, its weights and its head."""
+
+    backbone: str
+    """Name of the backbone (`cnn-tui backbones` lists them)."""
+    weights: str = "none"
+    """"none", "imagenet", or the path of a file of weights."""
+    head: Literal["linear", "mlp"] = "linear"
+    """The last layers: one linear layer, or hidden layer, ReLU, linear layer."""
+    head_hidden: Count | None = None
+    """Width of the mlp head's hidden layer."""
+    head_batch_norm: bool = False
+    """Batch norm after the mlp head's hidden layer."""
+    dropout: Fraction | None = None
+    """Dropout probability of the backbone; default: the backbone's own."""
+    init: Literal["default", "xavier", "kaiming"] = "default"
+    """Initial values of convolutions and linear layers that start without weights."""
+    cut: Count | None = None
+    """Keep only the first N stages of the backbone."""
+    options: Options = Field(default_factory=dict)
+    """Options of the backbone itself, such as widths or batch_norm."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check the head's keys against its kind."""
+        wrong = []
+        if self.head == "mlp" and self.head_hidden is None:
+            wrong.append(("head_hidden", 'needed by head = "mlp": the width of the hidden layer'))
+        if self.head == "linear" and self.head_hidden is not None:
+            wrong.append(("head_hidden", 'only head = "mlp" has a hidden layer'))
+        if self.head == "linear" and self.head_batch_norm:
+            wrong.append(("head_batch_norm", 'only head = "mlp" has a hidden layer'))
+        return wrong
+
+
+class Freeze(Section):
+    """What does not train."""
+
+    policy: Annotated[
+        str, Field(pattern=r"^(none|convolutional|classifier|backbone|first:[1-9]\d*)$")
+    ] = "none"
+    """What is frozen: none, convolutional, classifier, backbone, or first:N stages."""
+    unfreeze_at: Annotated[int, Field(ge=2)] | None = None
+    """Epoch from which the frozen layers train too."""
+    lr_scale: Positive = 1.0
+    """Learning rate of layers unfrozen at unfreeze_at, relative to the others."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check that there is something to unfreeze."""
+        if self.policy == "none" and self.unfreeze_at is not None:
+            return [("unfreeze_at", 'nothing is frozen by policy = "none"')]
+        if self.unfreeze_at is None and self.lr_scale != 1.0:
+            return [("lr_scale", "applies to layers unfrozen later: set unfreeze_at as well")]
+        return []
+
+
+class Augment(Section):
+    """Random changes of the training images, drawn anew for each image and epoch."""
+
+    policy: str = "none"
+    """Name of a set of transforms: none, flip, crop, flip-crop."""
+    transforms: list[Options] | None = None
+    """Transforms in order instead of a policy: {name = "random_crop", padding = 4}."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check that one of policy and transforms decides."""
+        if self.transforms is not None and self.policy != "none":
+            return [("transforms", f"give either transforms or policy = {self.policy!r}")]
+        return []
+
+
+class Optim(Section):
+    """The optimizer and the learning-rate schedule."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    """The optimizer."""
+    lr: Positive = 0.01
+    """Learning rate; with one_cycle its highest value."""
+    momentum: Fraction = 0.9
+    """Momentum of SGD; the Adams use their own betas."""
+    nesterov: bool = False
+    """Nesterov's form of the momentum (SGD)."""
+    weight_decay: NonNegative = 0.0
+    """Weight decay: L2 for SGD and Adam, decoupled for AdamW."""
+    schedule: Literal["constant", "step", "cosine", "one_cycle", "plateau"] = "constant"
+    """How the learning rate changes during training."""
+    step_size: Count | None = None
+    """step: epochs between decays. plateau: epochs without better val_acc before one."""
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Factor of each decay (step, plateau)."""
+    warmup_epochs: NonNegative = 0.0
+    """Epochs over which the learning rate rises linearly from near 0 at the start."""
+    clip_norm: Positive | None = None
+    """Clip the gradient to this L2 norm; default: no clipping."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check the schedule's and the optimizer's own keys."""
+        wrong = []
+        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
+            wrong.append(("nesterov", 'needs name = "sgd" and a momentum above 0'))
+        if self.schedule in ("step", "plateau") and self.step_size is None:
+            wrong.append(("step_size", f'needed by schedule = "{self.schedule}"'))
+        if self.schedule == "one_cycle" and self.warmup_epochs:
+            wrong.append(("warmup_epochs", "one_cycle has a warm-up of its own"))
+        return wrong
+
+
+class Train(Section):
+    """The training itself."""
+
+    epochs: Count = 10
+    """Passes over the training images."""
+    batch_size: Count | Literal["auto"] = 128
+    """Images in a step; "auto" takes the largest power of two that fits in memory."""
+    drop_last: bool = False
+    """Leave out the last batch of an epoch if it is not full."""
+    label_smoothing: Fraction = 0.0
+    """Share of the target spread evenly over all classes."""
+    early_stopping: Count | None = None
+    """Stop after this many epochs without a better validation accuracy."""
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    """Arithmetic of the forward pass; "auto" is bf16 on GPUs that have it, else fp32."""
+    compile: bool = False
+    """Compile the network with torch.compile; falls back with a message."""
+    accumulate: Count = 1
+    """Batches whose gradients are added up before a step of the optimizer."""
+    checkpoint_every: Count = 1
+    """Epochs between writes of last.pt (the end of a run always writes it)."""
+    deterministic: bool = False
+    """Only deterministic algorithms, so that runs on a GPU repeat bit for bit."""
+
+
+class Tracking(Section):
+    """Other trackers that get a copy of the curves."""
+
+    tensorboard: bool = False
+    """Write TensorBoard event files."""
+    mlflow: bool = False
+    """Log to MLflow."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Refuse what this version does not write, rather than ignore it."""
+        return [
+            (key, "this version writes runs/ only; leave it false")
+            for key in ("tensorboard", "mlflow")
+            if getattr(self, key)
+        ]
+
+
+class Experiment(Section):
+    """A whole preset."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)] = "experiment"
+    """Name of the runs made from this preset."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of initial weights, order, augmentation and dropout."""
+    notes: str = ""
+    """Free text kept with the run."""
+    tags: list[str] = Field(default_factory=list)
+    """Words to find runs by."""
+    data: Data
+    """Which images."""
+    model: Model
+    """Which network."""
+    freeze: Freeze = Freeze()
+    """What does not train."""
+    augment: Augment = Augment()
+    """Random changes of the training images."""
+    optim: Optim = Optim()
+    """The optimizer."""
+    train: Train = Train()
+    """The training."""
+    tracking: Tracking = Tracking()
+    """Other trackers."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check sections against each other."""
+        wrong = []
+        if self.freeze.unfreeze_at and self.freeze.unfreeze_at > self.train.epochs:
+            wrong.append(
+                ("freeze.unfreeze_at", f"training ends before, at epoch {self.train.epochs}")
+            )
+        if self.optim.warmup_epochs >= self.train.epochs and self.optim.warmup_epochs:
+            wrong.append(("optim.warmup_epochs", f"training has only {self.train.epochs} epochs"))
+        if self.data.val_fraction == 0 and self.train.early_stopping:
+            wrong.append(("train.early_stopping", "needs validation images: data.val_fraction"))
+        return wrong

@@ -1,0 +1,42 @@
+"""Errors that a user can read, and the nearest valid name to offer in them."""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+
+class CnnTuiError(Exception):
+    """A failure that is told in one clear message, without a traceback."""
+
+    exit_code = 1
+
+
+class UserError(CnnTuiError):
+    """The user's mistake: a preset, the data or an argument. Nothing was changed."""
+
+    exit_code = 2
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"``, or the valid names where none is near."""
+    names = sorted(valid)
+    folded = {candidate.casefold(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {folded[near[0]]!r}?"
+    if not names:
+        return ""
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return f"; expected one of: {shown}"
+
+
+def printable(text: object) -> str:
+    """Return text with control, format and surrogate characters escaped.
+
+    File names and class names are other people's data; printed raw they could move the
+    cursor, recolour the terminal or reverse the reading order.
+    """
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char)[0] == "C" else char
+        for char in str(text)
+    )

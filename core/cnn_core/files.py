@@ -1,0 +1,59 @@
+"""Files that are either whole or absent, whatever happens while they are written."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, sync: bool = True) -> None:
+    """Call ``write(file)`` on a temporary file beside ``path``, then rename it into place.
+
+    ``sync`` forces the bytes to the disk first, so that a power cut leaves the old or the new.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:
+    """Replace the file's content by ``text`` in UTF-8, or leave it as it was."""
+    write_atomically(path, lambda file: file.write(text.encode()), sync=sync)
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Return valid JSON; NaN and the infinities become the strings "NaN" and "±Infinity"."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        if value != value:
+            return "NaN"
+        if value in (float("inf"), float("-inf")):
+            return "Infinity" if value > 0 else "-Infinity"
+        return value
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _umask() -> int:
+    """Return the process's umask (mkstemp makes files private; ours are shared like any)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
