@@ -126,10 +126,11 @@ class TestEvaluated:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
-    """The last event of a stream, exactly once."""
+    """The last event of a stream, exactly once; ``mistake``: the user can mend the error."""
 
     status: EndStatus
     error: str | None = None
+    mistake: bool = False
     epoch: int = 0
     seconds: float = 0.0
 

@@ -1,0 +1,232 @@
+"""Presets on the disk: find, read, override, check and write them."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from cnn_core.augment.catalog import augment_mistakes
+from cnn_core.backbones.catalog import backbone_mistakes
+from cnn_core.config import Experiment
+from cnn_core.datasets.catalog import DATASETS, resolved_image_size
+from cnn_core.errors import UserError, did_you_mean, printable
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with a preset: ``key`` is dotted, ``message`` a sentence part."""
+
+    key: str
+    message: str
+
+
+def shipped_presets() -> dict[str, Path]:
+    """Return the presets that come with the program, by name, sorted."""
+    package = Path(__file__).parent
+    # An editable install has no packaged copy: there the repository's folder serves.
+    folder = next(
+        (path for path in (package / "presets", package.parents[1] / "presets") if path.is_dir()),
+        None,
+    )
+    if folder is None:
+        raise UserError(f"no presets in {package}: the installation is damaged, install it again")
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_preset(reference: str) -> Path:
+    """Return the file of a preset given by path or shipped name; UserError if there is none."""
+    path = Path(reference).expanduser()
+    if path.is_file():
+        return path
+    shipped = shipped_presets()
+    if reference in shipped:
+        return shipped[reference]
+    # presets/vgg16.toml works from any folder, also where only the wheel is installed.
+    if path.parent.name == "presets" and path.suffix == ".toml" and path.stem in shipped:
+        return shipped[path.stem]
+    raise UserError(
+        f"no preset {printable(reference)!r}: neither a file nor a shipped one"
+        f"{did_you_mean(path.stem, shipped)}"
+    )
+
+
+def load_experiment(reference: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read a preset and apply ``section.key=value`` overrides.
+
+    Values of overrides are TOML; what does not parse as TOML is taken as text.
+    All mistakes are raised at once, as one UserError that lists key, message and line.
+    """
+    path = find_preset(str(reference))
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomli.loads(text)
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
+        raise UserError(f"{printable(path)}: cannot be read: {error}") from error
+    overridden: set[str] = set()
+    broken = [
+        Mistake(item, message)
+        for item in overrides
+        if (message := _override(table, item, overridden)) is not None
+    ]
+    found = broken + mistakes(table)
+    if found:
+        raise UserError(_report(path, text, found, overridden))
+    return _resolved(Experiment.model_validate(table))
+
+
+def mistakes(table: dict[str, Any]) -> list[Mistake]:
+    """Return everything that is wrong with a preset's table, each key once."""
+    found: dict[str, list[str]] = {}
+    try:
+        Experiment.model_validate(table)
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=True):
+            for mistake in _from_pydantic(table, dict(item)):
+                messages = found.setdefault(mistake.key, [])
+                if mistake.message not in messages:
+                    messages.append(mistake.message)
+    for mistake in _unknown_names(table):
+        found.setdefault(mistake.key, [mistake.message])
+    return [Mistake(key, " or ".join(messages)) for key, messages in found.items()]
+
+
+def to_toml(experiment: Experiment) -> str:
+    """Return the complete preset; reading it back gives an equal experiment."""
+    return tomli_w.dumps(experiment.model_dump(exclude_none=True))
+
+
+def _resolved(experiment: Experiment) -> Experiment:
+    """Fill in what depends on names: the image size of the data set."""
+    size = resolved_image_size(experiment.data)
+    return experiment.model_copy(
+        update={"data": experiment.data.model_copy(update={"image_size": size})}
+    )
+
+
+def _override(table: dict[str, Any], item: str, overridden: set[str]) -> str | None:
+    """Put one override into the table; return what is wrong with it, if anything."""
+    key, equals, value = item.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        return "expected section.key=value"
+    target = table
+    for part in parts[:-1]:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            return f"{part!r} is a value, not a section"
+    try:
+        target[parts[-1]] = tomli.loads(f"value = {value}")["value"]
+    except tomli.TOMLDecodeError:
+        target[parts[-1]] = value
+    overridden.add(".".join(parts))
+    return None
+
+
+def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
+    """Yield names that no registry knows and options that their owners refuse."""
+    data, model, augment = (
+        section if isinstance(section := table.get(key), dict) else {}
+        for key in ("data", "model", "augment")
+    )
+    name = data.get("dataset")
+    if isinstance(name, str) and (why := DATASETS.miss(name)):
+        yield Mistake("data.dataset", why)
+    for key, message in backbone_mistakes(model):
+        yield Mistake(f"model.{key}", message)
+    for key, message in augment_mistakes(augment):
+        yield Mistake(f"augment.{key}", message)
+
+
+def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake]:
+    """Turn one of pydantic's errors into mistakes that name the nearest valid key or value."""
+    location = [str(part) for part in error["loc"]]
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "combinations":
+        return [Mistake(".".join([*location, key]), text) for key, text in context["n"]]
+    # A union adds the names of its members to the location: they are no keys.
+    key = ".".join(location[: _depth(table, location)])
+    if kind == "extra_forbidden":
+        return [Mistake(key, _unknown_key(location))]
+    if kind == "missing":
+        return [Mistake(key, "is missing and has no default")]
+    value = error["input"]
+    if kind == "literal_error":
+        hint = did_you_mean(value, _literals(context)) if isinstance(value, str) else ""
+        return [Mistake(key, f"{value!r}: expected {context['expected']}{hint}")]
+    return [Mistake(key, f"{_short(value)}: {_lower(error['msg'])}")]
+
+
+def _unknown_key(location: list[str]) -> str:
+    sections = {
+        name: field.annotation
+        for name, field in Experiment.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    name = location[-1]
+    if len(location) == 1:
+        return f"unknown key{did_you_mean(name, Experiment.model_fields)}"
+    homes = [section for section, model in sections.items() if name in model.model_fields]
+    if homes:
+        return f"unknown key; it belongs to [{homes[0]}]"
+    return f"unknown key{did_you_mean(name, sections[location[0]].model_fields)}"
+
+
+def _depth(table: Any, location: list[str]) -> int:
+    """Return how many parts of the location are keys of the table (a missing last one counts)."""
+    for depth, part in enumerate(location):
+        if isinstance(table, dict):
+            if part not in table:
+                return depth + 1
+            table = table[part]
+        elif isinstance(table, list) and part.isdigit():
+            table = table[int(part)]
+        else:
+            return depth
+    return len(location)
+
+
+def _literals(context: dict[str, Any]) -> list[str]:
+    return [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
+
+
+def _short(value: Any) -> str:
+    text = printable(repr(value))
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _report(path: Path, text: str, found: list[Mistake], overridden: set[str]) -> str:
+    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    lines = [f"{printable(path)}: {count}"]
+    for mistake in found:
+        if mistake.key in overridden or "=" in mistake.key:
+            place = " (--set)"
+        else:
+            line = _line_of(text, mistake.key)
+            place = f" (line {line})" if line else ""
+        lines.append(f"  {printable(mistake.key)}{place}: {printable(mistake.message)}")
+    return "\n".join(lines)
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """Return the line where a dotted key stands, or its section's header (TOML keeps no lines)."""
+    *section, name = key.split("[")[0].split(".")
+    header, found = "", None
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            header = stripped.strip("[] ")
+            if header == ".".join([*section, name]):
+                return number
+            if header == ".".join(section):
+                found = number
+        elif header == ".".join(section) and stripped.partition("=")[0].strip(" \"'") == name:
+            return number
+    return found

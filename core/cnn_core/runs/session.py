@@ -1,0 +1,115 @@
+"""A run directory being trained: lock it, stream the training, write what happens."""
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cnn_core.backbones.network import build_network
+from cnn_core.datasets.catalog import open_index
+from cnn_core.datasets.split import divide
+from cnn_core.freezing import apply_freezing
+from cnn_core.runs.directory import create_run
+from cnn_core.runs.reader import read_summary
+from cnn_core.runs.requests import take_requests
+from cnn_core.runs.writer import RunWriter
+
+from cnn_core.config import Experiment
+from cnn_core.errors import UserError
+from cnn_core.files import to_json, write_text_atomically
+from cnn_core.preset_files import load_experiment, to_toml
+from cnn_core.runs.environment import describe_environment
+from cnn_core.training.control import Control, RequestKind
+from cnn_core.training.device import resolve_device, resolve_precision
+from cnn_core.training.engine import Places, stream
+from cnn_core.training.events import Event, RunStarted
+
+
+def new_run(runs_dir: Path, experiment: Experiment) -> Path:
+    """Create the directory of a queued run and return it."""
+    return create_run(runs_dir, experiment.name, to_toml(experiment), describe_environment())
+
+
+def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None:
+    """Raise the UserError that training would end with, before anything is written.
+
+    Looks for the device, the data set, a possible split, and builds the network without
+    memory; weights and pixels are not read.
+    """
+    resolve_precision(experiment.train.precision, resolve_device(device))
+    index = open_index(experiment.data, data_dir)
+    divide(index, experiment.data)
+    assert experiment.data.image_size is not None
+    network = build_network(
+        experiment.model.model_copy(update={"weights": "none"}),
+        classes=len(index.classes),
+        image_size=experiment.data.image_size,
+        device="meta",
+    )
+    apply_freezing(network, experiment.freeze.policy)
+
+
+def check_resumable(run_dir: Path) -> None:
+    """Raise UserError where a run has ended in a way that going on cannot change."""
+    status = read_summary(run_dir)["status"]
+    if status == "finished":
+        raise UserError(f"{run_dir.name} is finished: nothing to resume; `cnn-tui show` has it")
+    if status == "diverged":
+        raise UserError(
+            f"{run_dir.name} diverged and would again: start anew with a lower learning rate, "
+            f"cnn-tui run {run_dir / 'config.toml'} --set optim.lr=…"
+        )
+
+
+def train_run(
+    run_dir: Path, control: Control, *, data_dir: Path, cache_dir: Path, device: str = "auto"
+) -> Iterator[Event]:
+    """Train a queued run, or go on with one, and yield its events once they are written.
+
+    Raises UserError if another process writes this run. If the caller stops iterating, the
+    run is left as interrupted and can be resumed.
+    """
+    experiment = load_experiment(run_dir / "config.toml")
+    places = Places(run_dir=run_dir, data_dir=data_dir, cache_dir=cache_dir)
+    with RunWriter(run_dir) as writer, _log_file(run_dir):
+        control.listen(lambda: _requests(run_dir))
+        for event in stream(experiment, control, places, device=device):
+            writer.write(event)
+            if isinstance(event, RunStarted):
+                _complete_environment(run_dir, event)
+            yield event
+
+
+def _requests(run_dir: Path) -> Iterable[tuple[RequestKind, float | None]]:
+    return [(request.kind, request.value) for request in take_requests(run_dir)]
+
+
+def _complete_environment(run_dir: Path, event: RunStarted) -> None:
+    """Add what is known only once training starts; results depend on all of it."""
+    path = run_dir / "environment.json"
+    environment = json.loads(path.read_text(encoding="utf-8"))
+    environment |= {
+        "device": event.device,
+        "threads": event.threads,
+        "precision": event.precision,
+        "dataset_fingerprint": event.dataset_fingerprint,
+    }
+    write_text_atomically(path, to_json(environment, indent=2))
+
+
+@contextlib.contextmanager
+def _log_file(run_dir: Path) -> Iterator[None]:
+    """Send what the core logs (tracebacks of failures) to the run's log.txt."""
+    handler = logging.FileHandler(run_dir / "log.txt", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("cnn_core")
+    logger.addHandler(handler)
+    # The user gets one sentence; Python's last-resort handler would print the traceback too.
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.propagate = propagate
+        logger.removeHandler(handler)
+        handler.close()

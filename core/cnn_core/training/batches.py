@@ -1,0 +1,77 @@
+"""Batches: decoded pixels in, normalised images on the device out."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+Positions = npt.NDArray[np.int64]
+
+# Share of the free memory of a GPU that the pixels of a data set may take.
+DEVICE_SHARE = 0.5
+
+
+class Batches:
+    """The images of a run on their way to the network.
+
+    Pixels stay on the device where they fit in ``DEVICE_SHARE`` of its free memory. NHWC in
+    memory is channels_last to torch, so no layout is ever converted.
+    """
+
+    def __init__(
+        self,
+        images_NHWC: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.int64],
+        *,
+        mean: npt.NDArray[np.float32],
+        std: npt.NDArray[np.float32],
+        device: torch.device,
+    ) -> None:
+        self._device = device
+        self._images_NHWC = images_NHWC
+        self._resident_NHWC: Tensor | None = None
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if images_NHWC.nbytes < DEVICE_SHARE * free:
+                self._resident_NHWC = torch.from_numpy(np.ascontiguousarray(images_NHWC)).to(device)
+        self._labels = torch.from_numpy(labels).to(device)
+        # ((x / 255) - mean) / std as one product and one sum.
+        self._scale_C11 = torch.from_numpy(1 / (255 * std)).view(-1, 1, 1).to(device)
+        self._shift_C11 = torch.from_numpy(-mean / std).view(-1, 1, 1).to(device)
+
+    def pixels(self, positions: Tensor) -> Tensor:
+        """Return ``images_NCHW`` uint8 on the device, channels_last, at (B,) int64 positions."""
+        if self._resident_NHWC is not None:
+            batch_NHWC = self._resident_NHWC.index_select(0, positions.to(self._device))
+        else:
+            batch_NHWC = torch.from_numpy(np.take(self._images_NHWC, positions.numpy(), axis=0))
+            if self._device.type == "cuda":
+                batch_NHWC = batch_NHWC.pin_memory().to(self._device, non_blocking=True)
+        return batch_NHWC.permute(0, 3, 1, 2)
+
+    def labels(self, positions: Tensor) -> Tensor:
+        """Return labels (B,) int64 on the device."""
+        return self._labels[positions.to(self._device)]
+
+    def normalize(self, images_NCHW: Tensor) -> Tensor:
+        """Return float32 images with the data set's mean taken off and deviation divided out."""
+        return images_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
+
+
+def epoch_order(positions: Positions, *, seed: int, epoch: int) -> Tensor:
+    """Return the positions (N,) shuffled for this epoch, always alike for a seed and epoch."""
+    generator = torch.Generator().manual_seed(derived_seed(seed, epoch))
+    return torch.from_numpy(positions)[torch.randperm(len(positions), generator=generator)]
+
+
+def derived_seed(*parts: int) -> int:
+    """Return an independent 63-bit seed for each tuple of non-negative integers."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def chunks(positions: Tensor, size: int) -> list[Tensor]:
+    """Return consecutive pieces of at most ``size`` positions."""
+    return [positions[start : start + size] for start in range(0, len(positions), size)]

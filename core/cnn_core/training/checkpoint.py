@@ -1,0 +1,53 @@
+"""Checkpoints: whole or absent, and readable without running code."""
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnn_core.errors import UserError, printable
+from cnn_core.files import write_atomically
+from cnn_core.training.events import CheckpointName
+
+# model, optimizer, schedule, progress, random, config, classes, mean, std, image_size
+State = dict[str, Any]
+
+
+def checkpoint_path(run_dir: Path, name: CheckpointName) -> Path:
+    """Return where a run keeps this checkpoint."""
+    return run_dir / "checkpoints" / f"{name}.pt"
+
+
+def save_checkpoint(run_dir: Path, state: State, *names: CheckpointName) -> None:
+    """Write one state under one or more names; further names are links, not copies."""
+    first, *others = (checkpoint_path(run_dir, name) for name in names)
+    write_atomically(first, lambda file: torch.save(state, file))
+    for other in others:
+        try:
+            _link_atomically(first, other)
+        except OSError:  # a file system without hard links
+            write_atomically(other, lambda file: torch.save(state, file))
+
+
+def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
+    """Return a checkpoint with its tensors on the CPU; UserError if it is absent or damaged."""
+    path = checkpoint_path(run_dir, name)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{printable(path)}: this run has no such checkpoint") from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
+    if not isinstance(state, dict) or "model" not in state:
+        raise UserError(f"{printable(path)}: not a checkpoint of a run")
+    return state
+
+
+def _link_atomically(source: Path, target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".link-") as folder:
+        link = Path(folder) / target.name
+        os.link(source, link)
+        link.replace(target)

@@ -1,0 +1,77 @@
+"""Requests to a training in progress; the engine looks at them between steps."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+RequestKind = Literal["stop", "pause", "unpause", "checkpoint", "set_lr"]
+Source = Callable[[], Iterable[tuple[RequestKind, float | None]]]
+
+# Requests may lie in files on a network disk: asking for them is not free.
+_POLL_INTERVAL_S = 0.25
+
+
+class Control:
+    """What others want of a training: any thread asks, the training thread answers."""
+
+    def __init__(self) -> None:
+        self._source: Source | None = None
+        self._polled = 0.0
+        self._changed = threading.Event()
+        self._lock = threading.Lock()
+        self._checkpoint = False
+        self._lr: float | None = None
+        self.stopping = False
+        self.paused = False
+
+    def listen(self, source: Source) -> None:
+        """Bring in requests from elsewhere too, such as the run directory.
+
+        The training thread calls ``source`` at most four times a second.
+        """
+        self._source = source
+
+    def request(self, kind: RequestKind, value: float | None = None) -> None:
+        """Ask for something; ``value`` is the learning rate of ``set_lr``."""
+        with self._lock:
+            match kind:
+                case "stop":
+                    self.stopping = True
+                case "pause":
+                    self.paused = True
+                case "unpause":
+                    self.paused = False
+                case "checkpoint":
+                    self._checkpoint = True
+                case "set_lr":
+                    self._lr = value
+        self._changed.set()
+
+    def poll(self) -> None:
+        """Bring in requests from the source, if it is time to look."""
+        now = time.monotonic()
+        if self._source is None or now - self._polled < _POLL_INTERVAL_S:
+            return
+        self._polled = now
+        for kind, value in self._source():
+            self.request(kind, value)
+
+    def wait_while_paused(self) -> None:
+        """Return when training may go on or shall stop; uses no processor time."""
+        while self.paused and not self.stopping:
+            self._changed.wait(_POLL_INTERVAL_S)
+            self._changed.clear()
+            self.poll()
+
+    def take_checkpoint(self) -> bool:
+        """Return whether a checkpoint was asked for since the last call."""
+        with self._lock:
+            asked, self._checkpoint = self._checkpoint, False
+        return asked
+
+    def take_lr(self) -> float | None:
+        """Return the learning rate asked for since the last call, if any."""
+        with self._lock:
+            lr, self._lr = self._lr, None
+        return lr

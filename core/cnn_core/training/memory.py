@@ -1,0 +1,110 @@
+"""How many images fit in memory in one step."""
+
+import copy
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnn_core.training.batches import Batches
+from cnn_core.training.device import Precision, autocast
+
+# Gradients of activations live beside the activations for a while: measured peaks of AlexNet,
+# VGG16 and the seed networks stay below this multiple of what autograd saves.
+_PEAK_FACTOR = 1.5
+# Share of the free memory of a host that a batch found by "auto" may take.
+_HOST_SHARE = 0.5
+
+
+class Probe:
+    """Trial steps on a copy of the network; the network and random state stay untouched."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        batches: Batches,
+        positions: Tensor,
+        *,
+        device: torch.device,
+        precision: Precision,
+    ) -> None:
+        self._module, self._batches, self._positions = module, batches, positions
+        self._device, self._precision = device, precision
+
+    def bytes_per_image(self) -> float:
+        """Return what autograd keeps of one image between forward and backward, in bytes."""
+        small, large = (self._saved_bytes(n) for n in (2, 4))
+        return max(1.0, (large - small) / 2)
+
+    def likely_batch_size(self) -> int:
+        """Return the largest power of two that memory should hold, from the bytes of an image."""
+        free = self._free_bytes()
+        state = 3 * sum(p.numel() * 4 for p in self._module.parameters() if p.requires_grad)
+        fitting = (free - state) / (_PEAK_FACTOR * self.bytes_per_image())
+        return _power_of_two_below(int(min(max(fitting, 1), len(self._positions))))
+
+    def largest_batch_size(self) -> int:
+        """Return the largest power of two, at most the training set, that fits.
+
+        On a GPU it is tried; on a host, where trying would swap, it is reckoned for half of
+        the free memory.
+        """
+        size = self.likely_batch_size()
+        if self._device.type == "cpu":
+            return size
+        while size > 1 and not self._fits(size):
+            size //= 2
+        while 2 * size <= len(self._positions) and self._fits(2 * size):
+            size *= 2
+        return size
+
+    def _free_bytes(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+            return torch.cuda.mem_get_info(self._device)[0]
+        return _HOST_SHARE * psutil.virtual_memory().available
+
+    def _saved_bytes(self, count: int) -> int:
+        module = copy.deepcopy(self._module)  # batch norm would count the trial
+        parameters = {p.untyped_storage().data_ptr() for p in module.parameters()}
+        saved: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in parameters:
+                saved[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            self._loss(module, count)
+        return sum(saved.values())
+
+    def _fits(self, count: int) -> bool:
+        try:
+            self._loss(copy.deepcopy(self._module), count).backward()  # type: ignore[no-untyped-call]
+        except torch.OutOfMemoryError:
+            return False
+        finally:
+            torch.cuda.empty_cache()
+        return True
+
+    def _loss(self, module: nn.Module, count: int) -> Tensor:
+        devices = [self._device] if self._device.type == "cuda" else []
+        repeated = self._positions[torch.arange(count) % len(self._positions)]
+        with torch.random.fork_rng(devices):
+            images_NCHW = self._batches.normalize(self._batches.pixels(repeated))
+            with autocast(self._device, self._precision):
+                logits = module(images_NCHW)
+            return F.cross_entropy(logits.float(), self._batches.labels(repeated))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception says that memory ran out, on a GPU or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def _power_of_two_below(count: int) -> int:
+    return 1 << (count.bit_length() - 1)

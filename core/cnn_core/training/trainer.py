@@ -1,0 +1,306 @@
+"""The training loop: steps, epochs, validation, checkpoints, requests."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cnn_core.backbones.network import Network
+from cnn_core.config import Experiment
+from cnn_core.freezing import train_mode, unfreeze
+from cnn_core.training.batches import Augmentation, Batches, chunks, derived_seed, epoch_order
+from cnn_core.training.checkpoint import State, save_checkpoint
+from cnn_core.training.control import Control
+from cnn_core.training.device import Precision, autocast
+from cnn_core.training.evaluation import Metrics, compute_logits, measure
+from cnn_core.training.events import (
+    CheckpointName,
+    CheckpointSaved,
+    EpochFinished,
+    Event,
+    LearningRateSet,
+    Notice,
+    Paused,
+    StepsDone,
+    Unpaused,
+)
+from cnn_core.training.optimizer import add_unfrozen, build_optimizer, set_lr
+from cnn_core.training.schedule import PlateauState, lr_factor
+from cnn_core.training.state import Diverged, LoopState, Positions
+
+# Seconds between progress events: each reads figures from the device, which waits for it.
+_PROGRESS_INTERVAL_S = 0.5
+
+
+class Trainer:
+    """Everything that changes while a network trains."""
+
+    def __init__(
+        self,
+        config: Experiment,
+        network: Network,
+        *,
+        batches: Batches,
+        positions: Positions,
+        augmentation: Augmentation,
+        device: torch.device,
+        precision: Precision,
+        batch_size: int,
+        run_dir: Path,
+        identity: dict[str, Any],
+    ) -> None:
+        """``identity`` is what a checkpoint says of itself: config, classes, mean, std, …"""
+        self.config, self.network, self.batches, self.positions = (
+            config,
+            network,
+            batches,
+            positions,
+        )
+        self.device, self.precision = device, precision
+        self.state = LoopState(base_lr=config.optim.lr, batch_size=batch_size)
+        self.optimizer = build_optimizer(config.optim, network.module.parameters())
+        self.plateau = PlateauState(config.optim)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self._forward: Callable[[Tensor], Tensor] = network.module
+        self._notices: list[Notice] = []
+        self._augmentation = augmentation
+        self._run_dir, self._identity = run_dir, identity
+        self._pending: list[tuple[int, int, Tensor, Tensor]] = []
+        self._clock = time.perf_counter()
+        self._saved = (1, 0)  # nothing is lost by not saving a state without a step
+        usable = len(positions.train)
+        if config.train.drop_last:
+            usable -= usable % batch_size
+        self._usable = usable
+        self.steps_per_epoch = math.ceil(usable / (batch_size * config.train.accumulate))
+
+    @property
+    def done(self) -> bool:
+        """Whether the last epoch is over, or early stopping has ended training."""
+        patience = self.config.train.early_stopping
+        stalled = patience is not None and self.state.epochs_without_better >= patience
+        return self.state.epoch > self.config.train.epochs or stalled
+
+    def train(self, control: Control) -> Generator[Event, None, None]:
+        """Train until ``done`` or until the control asks to stop; raise Diverged.
+
+        Whichever it is, last.pt holds the state in which training ended.
+        """
+        while not self.done and not control.stopping:
+            if self.state.epoch == self.config.freeze.unfreeze_at and self.state.step == 0:
+                self._unfreeze()
+            yield from self._epoch(control)
+        if self._saved != (self.state.epoch, self.state.step):
+            yield from self.save("last")
+
+    def compile(self) -> None:
+        """Let torch compile the forward pass; where it can't, train without, and say so."""
+        module, compiled = self.network.module, torch.compile(self.network.module)
+
+        def forward(images_NCHW: Tensor) -> Tensor:
+            try:
+                logits: Tensor = compiled(images_NCHW)
+            except torch._dynamo.exc.TorchDynamoException as error:
+                reason = str(error).strip().partition("\n")[0]
+                text = f"torch.compile failed, training goes on without: {reason}"
+                self._notices.append(Notice(level="warning", text=text))
+                self._forward = module
+                logits = module(images_NCHW)
+            return logits
+
+        self._forward = forward
+
+    def evaluate(self, positions: Tensor) -> tuple[Tensor, Metrics]:
+        """Return the logits (N, classes) of these images, on the CPU, and their metrics."""
+        logits = compute_logits(
+            self.network.module,
+            self.batches,
+            positions,
+            batch_size=self.state.batch_size,
+            device=self.device,
+            precision=self.precision,
+        )
+        return logits, measure(logits, self.batches.labels(positions).cpu())
+
+    def save(self, *names: CheckpointName) -> Generator[Event, None, None]:
+        """Write the present state under these names."""
+        save_checkpoint(self._run_dir, self._checkpoint(), *names)
+        for name in names:
+            yield CheckpointSaved(name=name, epoch=self.state.epoch, step=self.state.step)
+        if "last" in names:
+            self._saved = (self.state.epoch, self.state.step)
+        self._clock = time.perf_counter()
+
+    def load(self, state: State) -> None:
+        """Go on from a checkpoint, on the step after it, with the same random numbers."""
+        self.state = LoopState(**state["progress"])
+        self._saved = (self.state.epoch, self.state.step)
+        unfreeze_at = self.config.freeze.unfreeze_at
+        if unfreeze_at is not None and (self.state.epoch, self.state.step) > (unfreeze_at, 0):
+            self._unfreeze()
+        self.network.module.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.plateau.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in state["random"]:
+            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+
+    def _checkpoint(self) -> State:
+        random = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            "model": self.network.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.plateau.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "progress": dataclasses.asdict(self.state),
+            "random": random,
+            **self._identity,
+        }
+
+    def _unfreeze(self) -> None:
+        add_unfrozen(self.optimizer, unfreeze(self.network), self.config.freeze.lr_scale)
+
+    def _epoch(self, control: Control) -> Generator[Event, None, None]:
+        """Train one epoch, or the rest of it, and validate; return early if asked to stop."""
+        state = self.state
+        order = epoch_order(self.positions.train.numpy(), seed=self.config.seed, epoch=state.epoch)
+        groups = chunks(order[: self._usable], state.batch_size * self.config.train.accumulate)
+        train_mode(self.network)
+        self._clock = time.perf_counter()
+        for group in groups[state.step :]:
+            self._step(group)
+            control.poll()
+            yield from self._answer(control)
+            if control.stopping:
+                return
+            if self._pending and time.perf_counter() - self._clock >= _PROGRESS_INTERVAL_S:
+                yield self._flush()
+        if self._pending:
+            self._flush()
+        yield from self._finish_epoch()
+
+    def _step(self, group: Tensor) -> None:
+        """One optimizer step over ``group`` (N,) positions, in batches whose gradients add up."""
+        state, train = self.state, self.config.train
+        generator = torch.Generator().manual_seed(
+            derived_seed(self.config.seed, state.epoch, state.step)
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        for part in chunks(group, state.batch_size):
+            pixels_NCHW = self._augmentation(self.batches.pixels(part), generator)
+            labels = self.batches.labels(part)
+            with autocast(self.device, self.precision):
+                logits = self._forward(self.batches.normalize(pixels_NCHW))
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
+            share = loss if len(part) == len(group) else loss * (len(part) / len(group))
+            self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
+            correct = (logits.detach().argmax(1) == labels).sum()
+            self._pending.append((state.step + 1, len(part), loss.detach(), correct))
+        if self.config.optim.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(
+                self.network.module.parameters(), self.config.optim.clip_norm
+            )
+        set_lr(self.optimizer, self._lr())
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        state.step += 1
+        state.global_step += 1
+
+    def _lr(self) -> float:
+        factor = lr_factor(
+            self.config.optim,
+            step=self.state.global_step,
+            steps_per_epoch=self.steps_per_epoch,
+            epochs=self.config.train.epochs,
+        )
+        return self.state.base_lr * factor * self.plateau.factor
+
+    def _flush(self) -> StepsDone:
+        """Read the pending figures from the device into the epoch's sums; raise Diverged."""
+        state = self.state
+        losses = torch.stack([loss for _, _, loss, _ in self._pending]).tolist()
+        corrects = torch.stack([correct for *_, correct in self._pending]).tolist()
+        loss_sum, images = 0.0, 0
+        for (step, count, *_), loss, correct in zip(self._pending, losses, corrects, strict=True):
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss became {loss} at epoch {state.epoch}, step {step}")
+            loss_sum += loss * count
+            images += count
+            state.correct += correct
+        self._pending.clear()
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        state.loss_sum += loss_sum
+        state.seen += images
+        state.train_seconds += seconds
+        return StepsDone(
+            epoch=state.epoch,
+            step=state.step,
+            steps_per_epoch=self.steps_per_epoch,
+            global_step=state.global_step,
+            loss=loss_sum / images,
+            lr=self.optimizer.param_groups[0]["lr"],
+            images_per_s=images / seconds,
+        )
+
+    def _answer(self, control: Control) -> Generator[Event, None, None]:
+        """Do what was asked for between two steps."""
+        while self._notices:
+            yield self._notices.pop(0)
+        if (lr := control.take_lr()) is not None:
+            self.state.base_lr = lr
+            yield LearningRateSet(lr=lr)
+        if control.stopping:
+            yield self._flush()
+        elif control.paused or control.take_checkpoint():
+            yield self._flush()
+            yield from self.save("last")
+            if control.paused:
+                yield Paused()
+                control.wait_while_paused()
+                yield Unpaused()
+                self._clock = time.perf_counter()
+
+    def _finish_epoch(self) -> Generator[Event, None, None]:
+        state, started = self.state, time.perf_counter()
+        val = self.evaluate(self.positions.val)[1] if len(self.positions.val) else None
+        if val is not None and not math.isfinite(val.loss):
+            raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
+        # Without validation images the last epoch is the best one.
+        best = val is None or val.acc > state.best_acc
+        if val is not None:
+            self.plateau.epoch_done(val.acc)
+            state.epochs_without_better = 0 if best else state.epochs_without_better + 1
+        if best:
+            state.best_epoch = state.epoch
+            state.best_acc = val.acc if val is not None else -1.0
+        finished = EpochFinished(
+            epoch=state.epoch,
+            train_loss=state.loss_sum / state.seen,
+            train_acc=state.correct / state.seen,
+            val_loss=val.loss if val else None,
+            val_acc=val.acc if val else None,
+            lr=self.optimizer.param_groups[0]["lr"],
+            seconds=state.train_seconds + time.perf_counter() - started,
+            images_per_s=state.seen / state.train_seconds,
+            best=best,
+        )
+        state.seconds += finished.seconds
+        state.epoch, state.step = state.epoch + 1, 0
+        state.loss_sum, state.correct, state.seen, state.train_seconds = 0.0, 0, 0, 0.0
+        # The event first: a kill between the two repeats the epoch rather than losing its line.
+        yield finished
+        due = self.done or finished.epoch % self.config.train.checkpoint_every == 0
+        wanted: tuple[tuple[CheckpointName, bool], ...] = (("last", due), ("best", best))
+        if names := [name for name, now in wanted if now]:
+            yield from self.save(*names)

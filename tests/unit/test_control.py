@@ -1,0 +1,47 @@
+"""Requests to a training in progress."""
+
+import threading
+import time
+
+from cnn_core.training.control import Control
+
+
+def test_requests_are_seen_once():
+    control = Control()
+    control.request("checkpoint")
+    control.request("set_lr", 0.5)
+    assert control.take_checkpoint()
+    assert not control.take_checkpoint()
+    assert control.take_lr() == 0.5
+    assert control.take_lr() is None
+
+
+def test_a_pause_ends_with_unpause_or_stop():
+    for ending in ("unpause", "stop"):
+        control = Control()
+        control.request("pause")
+        waiting = threading.Thread(target=control.wait_while_paused)
+        waiting.start()
+        time.sleep(0.05)
+        assert waiting.is_alive()
+        control.request(ending)
+        waiting.join(timeout=5)
+        assert not waiting.is_alive()
+
+
+def test_a_paused_training_hears_its_source():
+    control = Control()
+    control.request("pause")
+    asked = iter([[], [("unpause", None)]])
+    control.listen(lambda: next(asked, []))
+    control.wait_while_paused()
+    assert not control.paused
+
+
+def test_the_source_is_not_asked_at_every_step():
+    calls = []
+    control = Control()
+    control.listen(lambda: calls.append(1) or [])
+    for _ in range(1000):
+        control.poll()
+    assert len(calls) <= 2

@@ -1,0 +1,133 @@
+"""summary, split: what a preset will train, before it does."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from cnn_core.errors import UserError
+from cnn_tui.options import DataDir, Json, PresetName, Settings
+from cnn_tui.output import narrate, print_json, stdout, table
+
+
+def summary(
+    settings: Settings,
+    data_dir: DataDir,
+    preset: Annotated[
+        str | None,
+        typer.Argument(metavar="[PRESET]", help="A preset file or the name of a shipped one."),
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", help="A backbone, instead of a preset.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=1, help="Number of classes of the last layer.")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option("--image-size", min=1, help="Side of the images in pixels.")
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Images the memory is reckoned for.")
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Show the layers of a network: output shapes, parameters, memory."""
+    if (preset is None) == (backbone is None):
+        raise UserError("give a preset or --backbone NAME, one of the two")
+    from cnn_core.config import Freeze, Model
+
+    if preset is not None:
+        from cnn_core.preset_files import load_experiment
+
+        experiment = load_experiment(preset, settings)
+        model, policy = experiment.model, experiment.freeze.policy
+        classes = classes or _count_classes(experiment.data, data_dir)
+        image_size = image_size or experiment.data.image_size
+    else:
+        from cnn_core.backbones.catalog import BACKBONES
+
+        assert backbone is not None
+        if settings:
+            raise UserError("--set changes a preset; there is none with --backbone")
+        model, policy = Model(backbone=backbone), Freeze().policy
+        classes = classes or 1000
+        image_size = image_size or BACKBONES[backbone].image_size
+    assert image_size is not None
+    from cnn_core.backbones.network import build_network
+    from cnn_core.freezing import apply_freezing
+    from cnn_core.summary import summarize
+
+    network = build_network(
+        model.model_copy(update={"weights": "none"}),
+        classes=classes,
+        image_size=image_size,
+        device="meta",
+    )
+    apply_freezing(network, policy)
+    made = summarize(network, image_size=image_size, batch_size=batch_size).as_dict()
+    if as_json:
+        print_json(made)
+        return
+    _print_summary(made)
+
+
+def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Json = False) -> None:
+    """Show how many images of each class train, validate and test."""
+    from cnn_core.datasets.catalog import open_index
+    from cnn_core.datasets.split import divide, split_table
+
+    from cnn_core.preset_files import load_experiment
+
+    experiment = load_experiment(preset, settings)
+    index = open_index(experiment.data, data_dir)
+    divided = divide(index, experiment.data)
+    rows = split_table(index, divided)
+    totals = {"train": len(divided.train), "val": len(divided.val), "test": len(divided.test)}
+    if as_json:
+        print_json(
+            {
+                "dataset": experiment.data.dataset,
+                "classes": len(rows),
+                "totals": totals,
+                "rows": [
+                    {
+                        "label": row.label,
+                        "name": row.name,
+                        "train": row.train,
+                        "val": row.val,
+                        "test": row.test,
+                    }
+                    for row in rows
+                ],
+            }
+        )
+        return
+    columns = ["label", "class", "train", "val", "test", "total"]
+    cells: list[list[Any]] = [
+        [row.label, row.name, row.train, row.val, row.test, row.train + row.val + row.test]
+        for row in rows
+    ]
+    total = [f"{len(rows)} classes", *totals.values(), sum(totals.values())]
+    cells.append([Text(""), *(Text(str(cell), style="bold") for cell in total)])
+    stdout().print(table(columns, cells, right=["label", "train", "val", "test", "total"]))
+    counts = [row.train for row in rows]
+    if min(counts) and max(counts) >= 5 * min(counts):
+        narrate(
+            f"note: the largest class trains on {max(counts)} images, the smallest on "
+            f"{min(counts)}: accuracy will hide the small ones"
+        )
+
+
+def _count_classes(data: Any, data_dir: Path) -> int:
+    """Return the number of classes, from the data where it is there, else as it is known."""
+    from cnn_core.datasets.catalog import DATASETS, open_index
+
+    known = len(data.classes) if data.classes else DATASETS[data.dataset].classes
+    if known is not None:
+        return known
+    return len(open_index(data, data_dir).classes)
+
+
+def _print_summary(made: dict[str, Any]) -> None:
+    raise NotImplementedError

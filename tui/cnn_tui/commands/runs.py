@@ -1,0 +1,196 @@
+"""runs, show, compare: what is stored."""
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cnn_tui.options import Json, RunName, RunsDir
+from cnn_tui.output import literal, narrate, percent, print_json, seconds, stdout, table
+
+STATUS_STYLES = {
+    "running": "cyan",
+    "paused": "yellow",
+    "finished": "green",
+    "stopped": "yellow",
+    "failed": "red",
+    "diverged": "red",
+    "interrupted": "magenta",
+    "queued": "dim",
+}
+
+
+def runs(
+    runs_dir: RunsDir,
+    expression: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="EXPR",
+            help="Show only runs for which this holds, such as "
+            "'status == \"finished\" and best.val_acc > 0.8'.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort",
+            metavar="KEY,...",
+            help="Sort by these keys; - before a key turns it round: -best.val_acc,name.",
+        ),
+    ] = "-created",
+    as_json: Json = False,
+) -> None:
+    """List the stored runs, newest first."""
+    from cnn_core.runs.index import run_rows
+    from cnn_core.runs.select import filter_rows, sort_rows
+
+    rows = run_rows(runs_dir)
+    if expression is not None:
+        rows = filter_rows(rows, expression)
+    rows = sort_rows(rows, sort)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        held = f"no run in {runs_dir}" if expression is None else "no run matches"
+        narrate(f"{held}; cnn-tui run digits makes one" if expression is None else held)
+        return
+    columns = ["run", "status", "dataset", "backbone", "best val", "test", "epoch", "age"]
+    console = stdout()
+    console.print(
+        table(
+            columns,
+            [_row(row) for row in rows],
+            right=["best val", "test", "epoch", "age"],
+        )
+    )
+
+
+def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
+    """Show a run: its result, its epochs, its settings and where it is."""
+    from cnn_core.runs.directory import find_run
+    from cnn_core.runs.reader import read_summary
+
+    run_dir = find_run(runs_dir, run)
+    summary = read_summary(run_dir)
+    if as_json:
+        print_json(summary)
+        return
+    from cnn_tui.headless import result_rows
+
+    console = stdout()
+    console.print(literal(summary["id"]), style="bold")
+    console.print(
+        table(["", ""], [*_facts(summary), *result_rows(summary, str(run_dir))], fold=[""])
+    )
+    if summary["history"]:
+        console.print()
+        _print_history(console, summary)
+    console.print()
+    settings = _flat(summary["config"])
+    console.print(table(["setting", "value"], settings, fold=["value"]))
+
+
+def compare(
+    references: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN...", help="Two or more runs.", show_default=False),
+    ],
+    runs_dir: RunsDir,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV on stdout.")] = False,
+) -> None:
+    """Compare runs: the settings that differ, and their results."""
+    from cnn_core.runs.compare import compare as compare_runs
+    from cnn_core.runs.directory import find_run
+    from cnn_core.runs.reader import read_summary
+
+    from cnn_core.errors import UserError
+
+    if as_json and as_csv:
+        raise UserError("give --json or --csv, not both")
+    comparison = compare_runs([read_summary(find_run(runs_dir, item)) for item in references])
+    if as_json:
+        print_json(comparison.as_dict())
+        return
+    if as_csv:
+        sys.stdout.write(comparison.as_csv())
+        return
+    raise NotImplementedError
+
+
+def _row(row: dict[str, Any]) -> list[Any]:
+    best, test = row["best"] or {}, row["test"] or {}
+    return [
+        row["id"],
+        Text(row["status"], style=STATUS_STYLES[row["status"]]),
+        row["dataset"],
+        row["backbone"],
+        percent(best.get("val_acc")),
+        percent(test.get("acc")),
+        f"{row['epoch']}/{row['epochs']}",
+        _age(row["created"]),
+    ]
+
+
+def _age(created: float) -> str:
+    passed = max(0.0, time.time() - created)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if passed >= length:
+            return f"{int(passed // length)} {unit}"
+    return f"{int(passed)} s"
+
+
+def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
+    split, params = summary["split"] or {}, summary["params"] or {}
+    facts: list[tuple[str, Any]] = []
+    if split:
+        counts = f"{split['train']} train, {split['val']} val, {split['test']} test"
+        facts.append(("images", f"{counts}; {split['classes']} classes"))
+    if params:
+        facts.append(("parameters", f"{params['total']:,}, {params['trainable']:,} trainable"))
+    if summary["device"]:
+        facts.append(("device", summary["device"]))
+    if summary.get("tags"):
+        facts.append(("tags", " ".join(summary["tags"])))
+    if summary.get("notes"):
+        facts.append(("notes", summary["notes"]))
+    return facts
+
+
+def _print_history(console: Console, summary: dict[str, Any]) -> None:
+    best = (summary["best"] or {}).get("epoch")
+    rows = []
+    for epoch in summary["history"]:
+        style = "bold" if epoch["epoch"] == best else ""
+        cells = [
+            str(epoch["epoch"]),
+            _number(epoch["train_loss"]),
+            percent(epoch["train_acc"]),
+            _number(epoch["val_loss"]),
+            percent(epoch["val_acc"]),
+            f"{epoch['lr']:g}",
+            seconds(epoch["seconds"]),
+            "best" if epoch["epoch"] == best else "",
+        ]
+        rows.append([Text(cell or "–", style=style) for cell in cells])
+    columns = ["epoch", "train loss", "train acc", "val loss", "val acc", "lr", "time", " "]
+    console.print(table(columns, rows, right=columns[:-1]))
+
+
+def _number(value: Any) -> str | None:
+    return None if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat += _flat(value, f"{prefix}{key}.")
+        else:
+            flat.append((prefix + key, value))
+    return flat

@@ -1,0 +1,143 @@
+"""run, resume, stop, pause, unpause."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnn_core.locations import cache_dir
+from cnn_tui.options import DataDir, Device, Json, PresetName, RunName, RunsDir, Settings
+from cnn_tui.output import narrate, stdout, table
+
+Headless = Annotated[
+    bool, typer.Option("--headless", help="Train without the app, as this version always does.")
+]
+
+
+def run(
+    preset: PresetName,
+    settings: Settings,
+    runs_dir: RunsDir,
+    data_dir: DataDir,
+    device: Device = "auto",
+    name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="A word to find the run by; may be repeated.")
+    ] = None,
+    _headless: Headless = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Train in the background; print the run's id.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train as a preset says.
+
+    Ctrl-C stops with a checkpoint, from which `cnn-tui resume` goes on.
+    """
+    from cnn_core.preset_files import load_experiment
+
+    overrides = list(settings)
+    experiment = load_experiment(preset, overrides)
+    if name is not None:
+        experiment = experiment.model_copy(update={"name": name})
+    if tags:
+        experiment = experiment.model_copy(update={"tags": [*experiment.tags, *tags]})
+
+    from cnn_core.runs.session import check_startable, new_run
+
+    check_startable(experiment, data_dir, device)
+    run_dir = new_run(runs_dir, experiment)
+    if detach:
+        _detach(run_dir, data_dir, device)
+        stdout().print(run_dir.name)
+        return
+    _train(run_dir, data_dir, device, as_json=as_json)
+
+
+def resume(
+    run: RunName,
+    runs_dir: RunsDir,
+    data_dir: DataDir,
+    device: Device = "auto",
+    _headless: Headless = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run that was stopped or interrupted, exactly where it ended."""
+    from cnn_core.runs.directory import find_run
+
+    run_dir = find_run(runs_dir, run)
+
+    from cnn_core.runs.session import check_resumable
+
+    check_resumable(run_dir)
+    _train(run_dir, data_dir, device, as_json=as_json)
+
+
+def stop(run: RunName, runs_dir: RunsDir) -> None:
+    """Ask a live run to stop with a checkpoint."""
+    _ask(runs_dir, run, "stop")
+
+
+def pause(run: RunName, runs_dir: RunsDir) -> None:
+    """Ask a live run to wait, with a checkpoint."""
+    _ask(runs_dir, run, "pause")
+
+
+def unpause(run: RunName, runs_dir: RunsDir) -> None:
+    """Let a paused run go on."""
+    _ask(runs_dir, run, "unpause")
+
+
+def _ask(runs_dir: Path, reference: str, kind: str) -> None:
+    from cnn_core.runs.directory import find_run
+    from cnn_core.runs.requests import send_request
+
+    run_dir = find_run(runs_dir, reference)
+    send_request(run_dir, kind)
+    narrate(f"asked {run_dir.name} to {kind}")
+
+
+def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None:
+    """Train a run directory in this process, show it, and exit with its code."""
+    from cnn_core.runs.reader import read_summary
+
+    from cnn_core.runs.session import train_run
+    from cnn_core.training.control import Control
+    from cnn_tui import headless
+
+    control = Control()
+    events = train_run(run_dir, control, data_dir=data_dir, cache_dir=cache_dir(), device=device)
+    try:
+        with headless.stopping_on_signals(control):
+            if as_json:
+                finished = headless.follow(events, headless.JsonLines())
+            elif sys.stderr.isatty():
+                with headless.LiveProgress() as display:
+                    finished = headless.follow(events, display)
+            else:
+                finished = headless.follow(events, headless.PlainLines())
+    except KeyboardInterrupt:
+        narrate(f"aborted; cnn-tui resume {run_dir.name} goes on from the last checkpoint")
+        raise typer.Exit(130) from None
+    if not as_json:
+        rows = headless.result_rows(read_summary(run_dir), str(run_dir))
+        stdout().print(table(["", ""], rows, fold=[""]))
+        if finished.status == "stopped":
+            narrate(f"cnn-tui resume {run_dir.name} goes on from here")
+    raise typer.Exit(headless.exit_code(finished))
+
+
+def _detach(run_dir: Path, data_dir: Path, device: str) -> None:
+    """Train in a process of its own session, which outlives this terminal."""
+    command = [sys.executable, "-m", "cnn_tui", "resume", str(run_dir.resolve()), "--headless"]
+    command += ["--data-dir", str(data_dir.resolve()), "--device", device]
+    with (run_dir / "log.txt").open("ab") as log:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )

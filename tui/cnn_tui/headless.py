@@ -1,0 +1,254 @@
+"""A training shown without the app: live progress, plain lines, or JSON events."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from cnn_core.training.control import Control
+from cnn_core.training.events import (
+    EpochFinished,
+    Event,
+    LearningRateSet,
+    Notice,
+    Paused,
+    Preparing,
+    RunFinished,
+    RunStarted,
+    StepsDone,
+    TestEvaluated,
+    Unpaused,
+    encode,
+)
+from cnn_tui.output import literal, narrate, percent, seconds, stderr
+
+EXIT_CODES = {"finished": 0, "failed": 1, "diverged": 1, "stopped": 130}
+MISTAKE = 2
+
+
+class Display(Protocol):
+    """Shows events as they come."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+
+def follow(events: Iterable[Event], display: Display) -> RunFinished:
+    """Show every event and return the last one."""
+    last: Event | None = None
+    for event in events:
+        display.show(event)
+        last = event
+    assert isinstance(last, RunFinished)
+    return last
+
+
+def exit_code(finished: RunFinished) -> int:
+    """Return the exit code of a run: 0 finished, 1 failed, 2 the user's mistake, 130 stopped."""
+    return MISTAKE if finished.mistake else EXIT_CODES[finished.status]
+
+
+@contextmanager
+def stopping_on_signals(control: Control) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if control.stopping:
+            raise KeyboardInterrupt
+        control.request("stop")
+        narrate("stopping after this step with a checkpoint; once more aborts at once")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class JsonLines:
+    """Events as JSON, one a line, on stdout."""
+
+    def show(self, event: Event) -> None:
+        """Write the event."""
+        sys.stdout.write(encode(event, time.time()) + "\n")
+        sys.stdout.flush()
+
+
+class PlainLines:
+    """A line for each thing worth knowing, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+        self._preparing = ""
+
+    def show(self, event: Event) -> None:
+        """Write a line, if the event deserves one."""
+        match event:
+            case Preparing(what=what, total=total) if what != self._preparing:
+                self._preparing = what
+                narrate(f"{what}{f' ({total})' if total else ''}")
+            case RunStarted():
+                self._epochs = event.epochs
+                narrate(describe_start(event))
+            case EpochFinished():
+                narrate(f"epoch {event.epoch}/{self._epochs}  {describe_epoch(event)}")
+            case _:
+                if line := describe(event):
+                    narrate(line)
+
+
+class LiveProgress:
+    """A progress bar with live figures, and a line for each epoch above it."""
+
+    def __init__(self) -> None:
+        self._console: Console = stderr()
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("eta"),
+            TimeRemainingColumn(),
+            console=self._console,
+            refresh_per_second=4,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._epochs = self._steps = 0
+        self._what = ""
+
+    def __enter__(self) -> "LiveProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, event: Event) -> None:
+        """Move the bar or write a line above it."""
+        match event:
+            case Preparing():
+                self._bar(event.what, event.what, event.done, event.total)
+            case RunStarted():
+                self._epochs, self._steps = event.epochs, event.steps_per_epoch
+                done = ((event.resumed_epoch or 1) - 1) * self._steps + (event.resumed_step or 0)
+                self._line(describe_start(event))
+                self._bar("training", "training", done, self._epochs * self._steps)
+            case StepsDone():
+                figures = f"loss {event.loss:.4f}  {event.images_per_s:,.0f} images/s"
+                title = f"epoch {event.epoch}/{self._epochs}  {figures}"
+                self._bar("training", title, event.global_step, self._epochs * self._steps)
+            case EpochFinished():
+                self._line(
+                    f"epoch {event.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
+                    f"{describe_epoch(event)}",
+                    style="bold" if event.best else "",
+                )
+                title = f"epoch {event.epoch}/{self._epochs}  done"
+                self._bar("training", title, event.epoch * self._steps, self._epochs * self._steps)
+            case _:
+                if line := describe(event):
+                    self._line(line)
+
+    def _bar(self, what: str, title: str, done: int, total: int) -> None:
+        if what != self._what:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._what, self._task = what, self._progress.add_task("")
+            # The speed is that of this sitting: a resumed run does not start at zero.
+            self._progress.reset(self._task, completed=done)
+        assert self._task is not None
+        self._progress.update(
+            self._task, description=literal(title).plain, completed=done, total=total or None
+        )
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._console.print(Text(literal(text).plain, style=style), soft_wrap=True)
+
+
+def describe_start(event: RunStarted) -> str:
+    """Return the sentence at the start of a training."""
+    resumed = ""
+    if event.resumed_epoch is not None:
+        resumed = f"; goes on in epoch {event.resumed_epoch} after step {event.resumed_step}"
+    return (
+        f"training on {event.device}, {event.precision}, {event.threads} threads, batch "
+        f"{event.batch_size}: {event.train} train / {event.val} val / {event.test} test images, "
+        f"{len(event.classes)} classes; {event.params_trainable:,} of {event.params_total:,} "
+        f"parameters train{resumed}"
+    )
+
+
+def describe_epoch(event: EpochFinished) -> str:
+    """Return the figures of an epoch in one line."""
+    parts = [f"train loss {event.train_loss:.4f} acc {percent(event.train_acc)}"]
+    if event.val_loss is not None:
+        parts.append(f"val loss {event.val_loss:.4f} acc {percent(event.val_acc)}")
+    parts.append(f"lr {event.lr:g}")
+    parts.append(f"{seconds(event.seconds)}")
+    parts.append(f"{event.images_per_s:,.0f} images/s{'  best' if event.best else ''}")
+    return "  ".join(parts)
+
+
+def describe(event: Event) -> str | None:
+    """Return a line for an event that has nothing to do with progress, if it deserves one."""
+    match event:
+        case Notice(level=level, text=text):
+            return f"warning: {text}" if level == "warning" else text
+        case Paused():
+            return "paused; cnn-tui unpause goes on"
+        case Unpaused():
+            return "going on"
+        case LearningRateSet(lr=lr):
+            return f"learning rate set to {lr:g}"
+        case TestEvaluated():
+            top5 = f"  top-5 {percent(event.top5)}" if event.top5 is not None else ""
+            return (
+                f"test of {event.checkpoint} (epoch {event.epoch})  loss {event.loss:.4f}  "
+                f"acc {percent(event.acc)}{top5}"
+            )
+        case RunFinished(status=status, error=error) if error:
+            return f"{status}: {error}"
+    return None
+
+
+def result_rows(summary: dict[str, Any], path: str) -> list[tuple[str, str]]:
+    """Return the final table of a run from its summary."""
+    best, test, last = summary["best"], summary["test"], summary.get("test_last")
+    rows = [("status", summary["status"])]
+    if best:
+        val = f", validation accuracy {percent(best['val_acc'])}" if best["val_acc"] else ""
+        rows.append(("best epoch", f"{best['epoch']} of {summary['epoch']}{val}"))
+    if test:
+        rows.append(("test accuracy", f"{percent(test['acc'])} (best weights)"))
+        if test.get("top5") is not None:
+            rows.append(("test top-5", f"{percent(test['top5'])} (best weights)"))
+    if last:
+        rows.append(("", f"{percent(last['acc'])} (last weights)"))
+    timing = summary["timing"]
+    if timing.get("total_s") is not None:
+        speed = timing.get("images_per_s")
+        rate = f", {speed:,.0f} images/s in training" if isinstance(speed, float) else ""
+        rows.append(("time", f"{seconds(timing['total_s'])}{rate}"))
+    if summary["error"]:
+        rows.append(("error", summary["error"]))
+    rows.append(("run", path))
+    return rows

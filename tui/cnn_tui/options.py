@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnn_core.locations import default_data_dir, default_runs_dir
+
+RunsDir = Annotated[
+    Path,
+    typer.Option(
+        "--runs-dir",
+        help="Folder of the runs (CNN_TUI_RUNS).",
+        default_factory=default_runs_dir,
+        show_default="./runs",
+    ),
+]
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        help="Folder of the data sets (CNN_TUI_DATA).",
+        default_factory=default_data_dir,
+        show_default="the user's cache folder",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON on stdout, and nothing else.")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run: its id, the start of one, a path, or last.", show_default=False
+    ),
+]
+PresetName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET", help="A preset file or the name of a shipped one.", show_default=False
+    ),
+]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Change a key of the preset; may be repeated.",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Where to train: auto, cpu, cuda or cuda:N.",
+    ),
+]
