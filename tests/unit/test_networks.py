@@ -23,6 +23,10 @@ def shapes_of(backbone: str, *, classes: int = 1000, image_size: int = 224, **ke
     return build_network(model, classes=classes, image_size=image_size, device="meta")
 
 
+def images(count: int, side: int) -> torch.Tensor:
+    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
 def parameters(network: Network) -> int:
     return sum(p.numel() for p in network.module.parameters())
 
@@ -42,7 +46,7 @@ def test_logits_equal_torchvisions(name, side):
     with torch.device("meta"):
         reference = torchvision.models.get_model(name, weights=None, num_classes=7)
     reference.load_state_dict(network.module.state_dict(), assign=True)
-    images_NCHW = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
+    images_NCHW = images(2, side)
     with torch.no_grad():
         ours = network.module.eval()(images_NCHW)
         assert torch.equal(ours, reference.eval()(images_NCHW))
@@ -54,7 +58,7 @@ def test_cnn_is_the_network_of_its_description():
     widths = [3, 32, 64, 128, 256, 512]
     convolutions = sum(9 * a * b + b for a, b in pairwise(widths))
     assert parameters(network) == convolutions + 512 * 2 + 2
-    x = images_NCHW = torch.rand(2, 3, 32, 32)
+    x = images_NCHW = images(2, 32)
     state = list(network.module.parameters())
     for block in range(5):
         x = nn.functional.conv2d(x, state[2 * block], state[2 * block + 1], padding=1).relu()
@@ -69,7 +73,7 @@ def test_convnet_is_the_network_of_its_description():
     widths = [3, 128, 512, 512, 512, 512]
     convolutions = sum(9 * a * b + 2 * b for a, b in pairwise(widths))
     assert parameters(network) == convolutions + 512 * 10 + 10
-    x = images_NCHW = torch.rand(4, 3, 32, 32)
+    x = images_NCHW = images(4, 32)
     state = list(network.module.parameters())
     for block in range(5):
         x = nn.functional.conv2d(x, state[3 * block], padding=1)
@@ -139,7 +143,7 @@ def test_cut_network_computes_its_first_stages():
     network = build_network(
         Model(backbone="cnn", cut=1, options=SMALL), classes=3, image_size=8, seed=0
     )
-    images_NCHW = torch.rand(2, 3, 8, 8)
+    images_NCHW = images(2, 8)
     conv, bias, weight, offset = network.module.parameters()
     x = nn.functional.conv2d(images_NCHW, conv, bias, padding=1).relu()
     expected = nn.functional.max_pool2d(x, 2).flatten(1) @ weight.T + offset
@@ -162,7 +166,7 @@ def test_mlp_head(batch_norm):
     assert [type(layer) for layer in head] == [k for k in kinds if batch_norm or k != kinds[1]]
     hidden = 8 * 6 + (2 * 6 if batch_norm else 6)
     assert sum(p.numel() for p in head.parameters()) == hidden + 6 * 3 + 3
-    assert network.module(torch.rand(2, 3, 8, 8)).shape == (2, 3)
+    assert network.module(images(2, 8)).shape == (2, 3)
 
 
 def test_dropout_takes_the_place_of_the_backbones_own():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnn_core.backbones.catalog import BACKBONES, Backbone, NoOptions
 from cnn_core.backbones.structure import Network, Request, Stage
-from cnn_core.errors import UserError
+from cnn_core.errors import UserError, printable
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +116,8 @@ def _fetch(model: str, _weights: str) -> Path:
         torch.hub.download_url_to_file(url, str(file), hash_prefix=checksum, progress=False)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise UserError(
-            f"model.weights: the ImageNet weights of {model} are not at {file} and could not be "
-            f"downloaded ({error}); put {url} there"
+            f"model.weights: the ImageNet weights of {model} are not at {printable(file)} and "
+            f"could not be downloaded ({printable(error)}); put {url} there"
         ) from error
     return file
 

@@ -86,15 +86,12 @@ def _read(file: Path) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise _mistake(file, f"cannot be read: {error.strerror}") from error
-    except pickle.UnpicklingError as error:
-        if name := re.search(r"GLOBAL (\S+)", str(error)):
-            raise _mistake(
-                file,
-                f"were refused: reading them would run code ({name[1]}); save the state dict alone",
-            ) from error
-        raise _mistake(file, "are damaged, or not a file written by torch.save") from error
-    # What the reader raises on bytes that torch.save never wrote depends on the bytes.
+    # Damaged bytes make the reader raise nearly anything.
     except Exception as error:
+        refused = isinstance(error, pickle.UnpicklingError)
+        if refused and (code := re.search(r"GLOBAL (\S+)", str(error))):
+            what = f"were refused: reading them would run code ({code[1]}); "
+            raise _mistake(file, f"{what}save the state dict alone") from error
         raise _mistake(file, "are damaged, or not a file written by torch.save") from error
 
 
