@@ -1,0 +1,87 @@
+"""Which parts of a network train, and which stay exactly as they are."""
+
+from collections.abc import Iterable
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cnn_core.backbones.structure import Network, under
+from cnn_core.errors import UserError
+
+
+def apply_freezing(network: Network, policy: str) -> None:
+    """Make exactly the parameters that ``policy`` names not require a gradient.
+
+    ``none``; ``convolutional`` or ``classifier`` (the fully connected layers, the head
+    included); ``backbone`` (all but the head); ``first:N`` stages. Raises UserError where the
+    network has fewer stages or nothing is left to train.
+    """
+    frozen = network.parameters_under(_prefixes(network, policy))
+    parameters = dict(network.module.named_parameters())
+    if frozen.keys() == parameters.keys():
+        raise UserError(f"freeze.policy: {policy!r} freezes the whole network: nothing would train")
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(name not in frozen)
+
+
+def _prefixes(network: Network, policy: str) -> list[str]:
+    stages = network.stages
+    match policy.split(":"):
+        case ["none"]:
+            return []
+        case ["convolutional"]:
+            return list(network.convolutional)
+        case ["classifier"]:
+            return list(network.classifier)
+        case ["backbone"]:
+            return [name for stage in stages for name in stage.modules]
+        case ["first", count] if int(count) <= len(stages):
+            return [name for stage in stages[: int(count)] for name in stage.modules]
+        case ["first", _]:
+            names = ", ".join(stage.name for stage in stages)
+            raise UserError(
+                f"freeze.policy: {policy!r} of a network with {len(stages)} stages ({names})"
+            )
+    raise ValueError(f"not a freezing policy: {policy!r}")
+
+
+def unfreeze(network: Network) -> list[nn.Parameter]:
+    """Make every parameter require a gradient; return those that did not before."""
+    thawed = [p for p in network.module.parameters() if not p.requires_grad]
+    for parameter in thawed:
+        parameter.requires_grad_(True)
+    return thawed
+
+
+def train_mode(network: Network) -> None:
+    """Put the network in training mode, but every frozen batch norm in evaluation mode.
+
+    A batch norm is frozen if its own parameters are or, where it has none, those of the stage
+    it lies in; its running statistics then stay as they are.
+    """
+    network.module.train()
+    frozen_stages = [
+        stage.modules for stage in network.stages if _is_frozen(network, stage.modules)
+    ]
+    for name, layer in network.module.named_modules():
+        if isinstance(layer, _BatchNorm):
+            affine = list(layer.parameters())
+            inherited = any(under(name, modules) for modules in frozen_stages)
+            if not any(p.requires_grad for p in affine) if affine else inherited:
+                layer.eval()
+
+
+def _is_frozen(network: Network, prefixes: tuple[str, ...]) -> bool:
+    parameters = network.parameters_under(prefixes).values()
+    return bool(parameters) and not any(p.requires_grad for p in parameters)
+
+
+def count_parameters(network: Network) -> tuple[int, int]:
+    """Return how many parameters there are, and how many of them train."""
+    return count(network.module.parameters())
+
+
+def count(parameters: Iterable[nn.Parameter]) -> tuple[int, int]:
+    """Return how many numbers the parameters hold, and how many of them train."""
+    sizes = [(p.numel(), p.requires_grad) for p in parameters]
+    return sum(size for size, _ in sizes), sum(size for size, trains in sizes if trains)

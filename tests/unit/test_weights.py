@@ -1,0 +1,222 @@
+"""Weights from files: what is loaded, and what is refused."""
+
+import os
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+import torchvision
+
+from cnn_core.backbones.network import Network, build_network
+from cnn_core.config import Model
+from cnn_core.errors import UserError
+
+OPTIONS = {"widths": [4, 8], "batch_norm": True}
+
+
+def build(weights="none", *, classes=3, seed=0, image_size=8, **keys) -> Network:
+    model = Model(backbone="cnn", options=OPTIONS, weights=str(weights), **keys)
+    return build_network(model, classes=classes, image_size=image_size, seed=seed)
+
+
+@pytest.fixture
+def saved(tmp_path) -> tuple[Path, dict[str, torch.Tensor]]:
+    state = build(seed=1).module.state_dict()
+    torch.save(state, tmp_path / "weights.pt")
+    return tmp_path / "weights.pt", state
+
+
+def refusal(weights, **keys) -> str:
+    with pytest.raises(UserError) as raised:
+        build(weights, **keys)
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith("model.weights: ")
+    return line
+
+
+@pytest.mark.parametrize("key", [None, "model", "state_dict"])
+def test_all_tensors_are_loaded(saved, key):
+    file, state = saved
+    if key:
+        torch.save({key: state, "epoch": 3}, file)
+    network = build(file)
+    loaded = network.module.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+    assert network.loaded == state.keys()
+
+
+def test_another_number_of_classes_leaves_the_head_fresh(saved):
+    file, state = saved
+    network = build(file, classes=5)
+    assert network.loaded == {name for name in state if not name.startswith("fc.")}
+    fresh, unloaded = network.module.state_dict(), build(classes=5).module.state_dict()
+    assert torch.equal(fresh["fc.weight"], unloaded["fc.weight"])
+    assert torch.equal(fresh["block1.0.weight"], state["block1.0.weight"])
+
+
+def test_mlp_head_starts_fresh(saved):
+    file, state = saved
+    network = build(file, head="mlp", head_hidden=6)
+    assert network.loaded == {name for name in state if not name.startswith("fc.")}
+
+
+def test_initial_values_spare_what_was_loaded(saved):
+    file, state = saved
+    network = build(file, classes=5, init="kaiming")
+    named = network.module.state_dict()
+    assert torch.equal(named["block2.0.weight"], state["block2.0.weight"])
+    assert not named["fc.bias"].any()
+
+
+def test_cut_network_takes_the_whole_networks_weights(saved):
+    file, state = saved
+    network = build(file, cut=1)
+    assert {name.split(".")[0] for name in network.loaded} == {"block1"}
+    torch.save(network.module.state_dict(), file)
+    assert build(file, cut=1).loaded == network.module.state_dict().keys()
+    assert torch.equal(network.module.state_dict()["block1.0.weight"], state["block1.0.weight"])
+
+
+def test_old_files_without_batch_counters(saved):
+    file, state = saved
+    torch.save({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}, file)
+    assert torch.equal(
+        build(file).module.state_dict()["block2.1.running_var"], state["block2.1.running_var"]
+    )
+
+
+def test_missing_file():
+    assert "no weights 'missing.pt' for cnn, nor such a file" in refusal("missing.pt")
+
+
+def test_misspelt_name():
+    model = Model(backbone="alexnet", weights="imagnet")
+    with pytest.raises(UserError, match="did you mean 'imagenet'"):
+        build_network(model, classes=2, image_size=64)
+
+
+def test_imagenet_of_a_backbone_without_weights():
+    assert "no weights 'imagenet' for cnn" in refusal("imagenet")
+
+
+def test_folder(tmp_path):
+    assert "nor such a file" in refusal(tmp_path)
+
+
+def test_wrong_shape(saved):
+    file, state = saved
+    torch.save({**state, "block2.0.weight": torch.zeros(8, 4, 5, 5)}, file)
+    assert "block2.0.weight is 8x4x5x5, expected 8x4x3x3" in refusal(file)
+
+
+def test_wrong_architecture(tmp_path):
+    with torch.device("meta"):
+        names = torchvision.models.squeezenet1_1(weights=None).state_dict()
+    torch.save({name: torch.zeros(1) for name in names}, tmp_path / "squeezenet.pt")
+    message = refusal(tmp_path / "squeezenet.pt")
+    assert "are not those of cnn: the file has no 'block1.0.weight'" in message
+    assert f"{len(names)} unknown" in message
+
+
+def test_more_than_the_architecture(saved):
+    file, state = saved
+    torch.save({**state, "block9.weight": torch.zeros(1)}, file)
+    assert "the file has 'block9.weight' besides (0 names missing, 1 unknown)" in refusal(file)
+
+
+class Malicious:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_code_in_a_file_is_not_run(tmp_path, legacy):
+    marker, file = tmp_path / "executed", tmp_path / "bad.pt"
+    torch.save({"fc.weight": Malicious(marker)}, file, _use_new_zipfile_serialization=not legacy)
+    assert "were refused: reading them would run code (posix.mkdir)" in refusal(file)
+    assert not marker.exists()
+    # The file is what it claims to be: an unwary reader does run it.
+    torch.load(file, weights_only=False)
+    assert marker.exists()
+
+
+def test_plain_pickle_is_not_run(tmp_path):
+    marker, file = tmp_path / "executed", tmp_path / "bad.pkl"
+    file.write_bytes(pickle.dumps(Malicious(marker), protocol=2))
+    assert "would run code" in refusal(file)
+    assert not marker.exists()
+
+
+def test_whole_module(tmp_path):
+    torch.save(build().module, tmp_path / "module.pt")
+    assert "save the state dict alone" in refusal(tmp_path / "module.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"hello weights", bytes(1000)])
+def test_not_a_file_of_weights(tmp_path, content):
+    (tmp_path / "x.pt").write_bytes(content)
+    assert "are damaged, or not a file written by torch.save" in refusal(tmp_path / "x.pt")
+
+
+def test_torn_file(saved):
+    file, _ = saved
+    file.write_bytes(file.read_bytes()[:-500])
+    assert "are damaged" in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "are a list, expected names and tensors"),
+        ({}, "are a dict, expected names and tensors"),
+        ({"fc.weight": 3}, "hold a int at 'fc.weight', expected a tensor"),
+        ({"model": torch.zeros(2)}, "are a Tensor, expected names and tensors"),
+    ],
+)
+def test_other_content(tmp_path, content, message):
+    torch.save(content, tmp_path / "x.pt")
+    assert message in refusal(tmp_path / "x.pt")
+
+
+def test_control_characters_of_a_file_are_escaped(tmp_path):
+    state = {**build().module.state_dict(), "\x1b[2J": torch.zeros(1)}
+    torch.save(state, tmp_path / "red\x1b[31m.pt")
+    assert "\x1b" not in refusal(tmp_path / "red\x1b[31m.pt")
+
+
+def test_imagenet_from_torchs_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    reference = torchvision.models.resnet18(weights=None)
+    url = torchvision.models.ResNet18_Weights.DEFAULT.url
+    file = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    torch.save(reference.state_dict(), file)
+    model = Model(backbone="resnet18", weights="imagenet", init="xavier")
+    network = build_network(model, classes=101, image_size=64, seed=0)
+    assert network.loaded == reference.state_dict().keys() - {"fc.weight", "fc.bias"}
+    loaded = network.module.state_dict()
+    assert all(torch.equal(loaded[name], reference.state_dict()[name]) for name in network.loaded)
+
+
+def test_imagenet_without_a_network(tmp_path, monkeypatch):
+    def unreachable(*_args, **_keys):
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", unreachable)
+    model = Model(backbone="resnet18", weights="imagenet")
+    with pytest.raises(UserError) as raised:
+        build_network(model, classes=2, image_size=64)
+    url = torchvision.models.ResNet18_Weights.DEFAULT.url
+    file = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
+    assert f"are not at {file} and could not be downloaded" in str(raised.value)
+    assert "no route to host" in str(raised.value)
+    assert f"put {url} there" in str(raised.value)
+    assert not file.exists()
