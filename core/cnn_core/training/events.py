@@ -8,7 +8,8 @@ import dataclasses
 import json
 import math
 import re
-from typing import Any, Literal, get_args
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from cnn_core.files import to_json
 
@@ -175,7 +176,7 @@ def decode(line: str | bytes) -> tuple[float, Event]:
     Keys that this version does not know are ignored, so that newer runs can be read.
     """
     record = json.loads(line)
-    if not isinstance(record, dict) or record.get("event") not in _CLASSES:
+    if not isinstance(record, dict) or str(record.get("event")) not in _CLASSES:
         raise ValueError(f"not an event: {line[:80]!r}")
     cls = _CLASSES[record["event"]]
     known: dict[str, Any] = {}
@@ -184,8 +185,24 @@ def decode(line: str | bytes) -> tuple[float, Event]:
             value = record[field.name]
             if field.name in _FLOATS[cls] and isinstance(value, str):
                 value = _NON_FINITE.get(value, value)
-            known[field.name] = tuple(value) if isinstance(value, list) else value
+            value = tuple(value) if isinstance(value, list) else value
+            if not _fits(value, field.type):
+                raise ValueError(f"not a {record['event']} event: {field.name} is {value!r:.80}")
+            known[field.name] = value
     try:
         return float(record["time"]), cls(**known)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not a {record['event']} event: {error}") from error
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Return whether a decoded value is of the type that a field is annotated with."""
+    if type(value) is kind:
+        return True
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    if get_origin(kind) in (Union, UnionType):
+        return any(_fits(value, part) for part in get_args(kind))
+    return kind is float and type(value) is int and abs(value) < 2**53

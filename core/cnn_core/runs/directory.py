@@ -1,0 +1,122 @@
+"""Making and finding run folders: ``<YYYYMMDD-HHMMSS>-<slug of name>-<4 hex>``."""
+
+import re
+import secrets
+import shutil
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.files import write_atomically, write_text_atomically
+from cnn_core.runs.encoding import json_bytes
+from cnn_core.runs.reader import CONFIG, ENVIRONMENT, SUMMARY, parse_config, read_created
+from cnn_core.runs.requests import CONTROL
+from cnn_core.runs.summary_state import RunSummary
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[A-Za-z0-9._-]+-[0-9a-f]{4}")
+_SLUG_LENGTH = 48
+_SHOWN = 8
+
+
+def create_run(runs_dir: Path, name: str, config_toml: str, environment: dict[str, Any]) -> Path:
+    """Make the folder of a new run, queued, and return it; it appears whole or not at all.
+
+    ``config_toml`` is the resolved preset; ``environment`` goes to environment.json, with
+    ``created`` (Unix seconds). Raises UserError where ``runs_dir`` can't be written, ValueError
+    if ``config_toml`` is not TOML.
+    """
+    config = parse_config(config_toml)
+    slug = _slug(name)
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        while True:
+            created = time.time()
+            stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
+            run_dir = runs_dir / f"{stamp}-{slug}-{secrets.token_hex(2)}"
+            part = runs_dir / f".{run_dir.name}"
+            try:
+                part.mkdir()  # whoever makes it owns the id
+            except FileExistsError:
+                continue
+            try:
+                if run_dir.exists():
+                    continue
+                for folder in ("checkpoints", "predictions", CONTROL):
+                    (part / folder).mkdir()
+                write_text_atomically(part / CONFIG, config_toml)
+                _write_json(part / ENVIRONMENT, {**environment, "created": created})
+                _write_json(part / SUMMARY, RunSummary(run_dir.name, config, created).document())
+                part.rename(run_dir)
+                return run_dir
+            finally:
+                shutil.rmtree(part, ignore_errors=True)  # gone already if it was renamed
+    except OSError as error:
+        raise UserError(
+            f"runs folder {printable(runs_dir)}: can't make a run there: {error.strerror}"
+        ) from error
+
+
+def list_runs(runs_dir: Path) -> list[Path]:
+    """Return the folders of all runs, sorted by id; other folders are none of ours.
+
+    A folder that does not exist holds no runs; one that can't be read is a UserError.
+    """
+    try:
+        return sorted(
+            path for path in runs_dir.iterdir() if _RUN_ID.fullmatch(path.name) and path.is_dir()
+        )
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"runs folder {printable(runs_dir)}: {error.strerror}") from error
+
+
+def find_run(runs_dir: Path, reference: str) -> Path:
+    """Return the run that is meant by an id, the start of one, a path, or ``last``.
+
+    Raises UserError with the nearest ids if there is none, or with the candidates if several.
+    """
+    runs = {path.name: path for path in list_runs(runs_dir)}
+    if reference == "last" and runs:
+        # The id tells the second only, in the local time of whichever machine made it.
+        return max(runs.values(), key=lambda path: (read_created(path) or 0.0, path.name))
+    if reference in runs:
+        return runs[reference]
+    matches = [name for name in runs if reference and name.startswith(reference)]
+    if len(matches) == 1:
+        return runs[matches[0]]
+    shown = printable(reference)
+    if matches:
+        more = f" and {len(matches) - _SHOWN} more" if len(matches) > _SHOWN else ""
+        raise UserError(
+            f"run {shown!r} could be any of {', '.join(matches[-_SHOWN:])}{more}; "
+            "give more of the id, or `last`"
+        )
+    if reference and _is_run_folder(Path(reference)):
+        return Path(reference).resolve()
+    if not runs:
+        raise UserError(f"no run {shown!r}: {printable(runs_dir)} holds no runs")
+    containing = [name for name in runs if reference in name]
+    near = did_you_mean(reference, containing[-_SHOWN:] or runs)
+    raise UserError(f"no run {shown!r} in {printable(runs_dir)}{near}")
+
+
+def _is_run_folder(path: Path) -> bool:
+    try:
+        return (path / CONFIG).is_file()
+    except OSError:  # not a path at all: too long
+        return False
+
+
+def _slug(name: str) -> str:
+    """Return the name as a part of a file name: [A-Za-z0-9._-] only, short, never empty."""
+    letters = "".join(
+        char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char)
+    )
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", letters)[:_SLUG_LENGTH].strip("-._") or "run"
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    write_atomically(path, lambda file: file.write(json_bytes(document)))

@@ -1,0 +1,116 @@
+"""Reading a run's folder, whoever writes it and whatever state it was left in."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from cnn_core.errors import UserError, printable
+from cnn_core.runs.encoding import restore_numbers
+from cnn_core.runs.event_log import EVENTS, EventLines
+from cnn_core.runs.lock import is_live
+from cnn_core.runs.summary_state import RunSummary
+
+CONFIG = "config.toml"
+ENVIRONMENT = "environment.json"
+SUMMARY = "summary.json"
+
+_SHAPE = RunSummary("", {}, None).document()
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """Return the run's resolved preset as plain dicts; UserError if absent or damaged."""
+    path = run_dir / CONFIG
+    try:
+        return parse_config(path.read_bytes().decode())
+    except FileNotFoundError:
+        raise UserError(f"{printable(run_dir)}: not a run: it has no {CONFIG}") from None
+    except OSError as error:
+        raise UserError(f"{printable(path)}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{printable(path)}: not valid TOML: {printable(error)}") from error
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    """Return TOML as dicts that JSON can hold (dates become text); ValueError if it is none."""
+    config = json.loads(json.dumps(tomli.loads(text), default=str))
+    assert isinstance(config, dict)
+    return config
+
+
+def read_created(run_dir: Path) -> float | None:
+    """Return when the run was made (Unix seconds), None if its environment is damaged."""
+    try:
+        created = json.loads((run_dir / ENVIRONMENT).read_bytes())["created"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return created if isinstance(created, float) else None
+
+
+def read_events(run_dir: Path) -> EventLines:
+    """Return the run's timed events, to iterate over without holding them all in memory.
+
+    A torn last line is left out; damaged lines are skipped and counted in ``damaged``.
+    """
+    return EventLines(run_dir / EVENTS)
+
+
+def fold_events(run_dir: Path) -> RunSummary:
+    """Return the summary that the run's own files tell; UserError without its config.toml."""
+    summary = RunSummary(run_dir.resolve().name, read_config(run_dir), read_created(run_dir))
+    for time, event in read_events(run_dir):
+        summary.fold(time, event)
+    return summary
+
+
+def read_summary(run_dir: Path) -> dict[str, Any]:
+    """Return the document of ``show --json``, as ``RunSummary.document`` describes it.
+
+    A run that ended without saying so has the status "interrupted". A summary that is missing
+    or damaged is made anew from the events. Raises UserError where config.toml is needed for
+    that, and is missing or damaged.
+    """
+    try:
+        document = parse_summary((run_dir / SUMMARY).read_bytes())
+    except (OSError, ValueError):
+        document = fold_events(run_dir).document()
+    return with_true_status(run_dir, document)
+
+
+def parse_summary(content: bytes) -> dict[str, Any]:
+    """Return the document that summary.json holds; ValueError if it is damaged."""
+    try:
+        document = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not _is_summary(document):
+        raise ValueError("not a summary")
+    # Visiting every number takes longer than parsing, and most summaries have none of these.
+    if b'"NaN"' in content or b'Infinity"' in content:
+        return restore_numbers(document)
+    assert isinstance(document, dict)
+    return document
+
+
+def with_true_status(run_dir: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with status "interrupted" if it claims a process that is no more."""
+    if document["status"] in ("running", "paused") and not is_live(run_dir):
+        return document | {"status": "interrupted"}
+    return document
+
+
+def _is_summary(document: Any) -> bool:
+    """Return whether a document has the sections of one, so that readers need not look twice."""
+    return (
+        isinstance(document, dict)
+        and document.keys() >= _SHAPE.keys()
+        and all(
+            isinstance(document[key], dict) and document[key].keys() >= section.keys()
+            for key, section in _SHAPE.items()
+            if isinstance(section, dict)
+        )
+        and isinstance(document["status"], str)
+        and isinstance(document["history"], list)
+        and all(isinstance(epoch, dict) for epoch in document["history"])
+    )

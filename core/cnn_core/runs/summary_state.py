@@ -1,0 +1,155 @@
+"""A run's summary, folded from its events: the document of ``show --json``."""
+
+from typing import Any
+
+from cnn_core.training.events import (
+    EpochFinished,
+    Event,
+    Notice,
+    Paused,
+    Preparing,
+    RunFinished,
+    RunStarted,
+    Status,
+    TestEvaluated,
+    Unpaused,
+)
+
+_TEST = ("acc", "top5", "loss", "checkpoint", "epoch")
+
+
+class RunSummary:
+    """What is known of a run after the events folded so far.
+
+    The document has the same keys from the first event to the last; what is not known is None.
+    Accuracies are fractions, epochs count from 1, durations are seconds, ``created`` is Unix
+    seconds. Folding the same timed events always gives the same document.
+    """
+
+    def __init__(self, run_id: str, config: dict[str, Any], created: float | None) -> None:
+        self._id = run_id
+        self._config = config
+        self._created = created
+        self._status: Status = "queued"
+        self._error: str | None = None
+        self._started: RunStarted | None = None
+        self._epochs: list[EpochFinished] = []
+        self._tests: dict[str, TestEvaluated] = {}
+        self._clock = _Clock()
+
+    @property
+    def status(self) -> Status:
+        """The status that the events tell; whether the process lives is not known here."""
+        return self._status
+
+    def fold(self, time: float, event: Event) -> None:
+        """Take in the next event, which happened at ``time`` (Unix seconds)."""
+        self._clock.fold(time, event)
+        match event:
+            case Preparing() | Unpaused():
+                self._status, self._error = "running", None
+            case Paused():
+                self._status = "paused"
+            case RunStarted():
+                self._status, self._error, self._started = "running", None, event
+                self._forget_after(event.resumed_epoch or 0)
+            case EpochFinished():
+                self._epochs = [old for old in self._epochs if old.epoch < event.epoch]
+                self._epochs.append(event)
+            case TestEvaluated():
+                self._tests[event.checkpoint] = event
+            case RunFinished():
+                self._status, self._error = event.status, event.error
+
+    def document(self) -> dict[str, Any]:
+        """Return the summary as a new document of plain dicts, lists and scalars."""
+        start = self._started
+        last = self._epochs[-1] if self._epochs else None
+        best = next((epoch for epoch in reversed(self._epochs) if epoch.best), None)
+        return {
+            "id": self._id,
+            "name": self._config.get("name", self._id),
+            "status": self._status,
+            "error": self._error,
+            "created": self._created,
+            "tags": self._config.get("tags", []),
+            "notes": self._config.get("notes", ""),
+            "epoch": last.epoch if last else 0,
+            "epochs": start.epochs if start else _planned_epochs(self._config),
+            "best": _fields(best, "epoch", "val_acc", "val_loss"),
+            "last": _fields(last, "epoch", "train_loss", "train_acc", "val_loss", "val_acc"),
+            "test": _fields(self._tests.get("best"), *_TEST),
+            "test_last": _fields(self._tests.get("last"), *_TEST),
+            "params": {
+                "total": start.params_total if start else None,
+                "trainable": start.params_trainable if start else None,
+            },
+            "split": _fields(start, "train", "val", "test")
+            | {"classes": len(start.classes) if start else None},
+            "timing": {"total_s": self._clock.total_s(), **_speed(self._epochs)},
+            "device": start.device if start else None,
+            "config": self._config,
+            "history": [
+                _fields(
+                    epoch,
+                    *("epoch", "train_loss", "train_acc", "val_loss", "val_acc"),
+                    *("lr", "seconds", "images_per_s"),
+                )
+                for epoch in self._epochs
+            ],
+        }
+
+    def _forget_after(self, epoch: int) -> None:
+        """Drop what was measured after the epoch that training goes on from."""
+        self._epochs = [old for old in self._epochs if old.epoch <= epoch]
+        self._tests = {name: test for name, test in self._tests.items() if test.epoch <= epoch}
+
+
+class _Clock:
+    """The time spent in all sessions of a run, without the gaps between them.
+
+    A session that ended in a crash has no last event, and the next one may begin with the
+    preparations before its RunStarted: those are counted to the session that starts.
+    """
+
+    def __init__(self) -> None:
+        self._closed_s = 0.0
+        self._began: float | None = None  # the session's first event
+        self._worked: float | None = None  # the session's last event that only training sends
+        self._prepared: float | None = None  # the first preparation after that one
+        self._latest = 0.0
+
+    def fold(self, time: float, event: Event) -> None:
+        self._latest = time
+        if isinstance(event, RunStarted) and self._began is not None and self._worked is not None:
+            self._closed_s += self._worked - self._began
+            self._began = time if self._prepared is None else self._prepared
+        if self._began is None:
+            self._began = time
+        if isinstance(event, Preparing | Notice):
+            if self._prepared is None:
+                self._prepared = time
+        else:
+            self._worked, self._prepared = time, None
+        if isinstance(event, RunFinished):
+            self._closed_s += time - self._began
+            self._began = self._worked = None
+
+    def total_s(self) -> float:
+        return self._closed_s + (0.0 if self._began is None else self._latest - self._began)
+
+
+def _fields(event: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(event, name, None) for name in names}
+
+
+def _planned_epochs(config: dict[str, Any]) -> Any:
+    train = config.get("train")
+    return train.get("epochs") if isinstance(train, dict) else None
+
+
+def _speed(epochs: list[EpochFinished]) -> dict[str, float | None]:
+    """Return the seconds of the epochs that count, and the images per second over all of them."""
+    seconds = sum(epoch.seconds for epoch in epochs)
+    images = sum(epoch.images_per_s * epoch.seconds for epoch in epochs)
+    return {"train_s": seconds, "images_per_s": images / seconds if seconds else None}

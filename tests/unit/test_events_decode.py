@@ -1,0 +1,27 @@
+"""Lines of the event log that are no events are ValueErrors, whatever is in them."""
+
+import pytest
+
+from cnn_core.training.events import LearningRateSet, decode, encode
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": [], "time": 1}',
+        '{"event": "paused", "time": []}',
+        '{"event": "paused", "time": 1' + "0" * 400 + "}",
+        '{"event": "learning_rate_set", "time": 1, "lr": "fast"}',
+        '{"event": "learning_rate_set", "time": 1, "lr": true}',
+        '{"event": "notice", "time": 1, "level": "loud", "text": ""}',
+        '{"event": "run_finished", "time": 1, "status": "finished", "epoch": 1.5}',
+    ],
+)
+def test_wrong_types_are_no_event(line: str) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        decode(line)
+
+
+def test_a_whole_number_is_a_float_too() -> None:
+    line = encode(LearningRateSet(lr=1), 5)
+    assert decode(line) == (5.0, LearningRateSet(lr=1.0))

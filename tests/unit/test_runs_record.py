@@ -1,0 +1,373 @@
+"""Recording a run and reading it back: log, summary, follower, torn and damaged lines."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnn_core.errors import UserError
+from cnn_core.runs.directory import create_run
+from cnn_core.runs.follower import EventFollower
+from cnn_core.runs.reader import fold_events, read_config, read_events, read_summary
+from cnn_core.runs.summary_state import RunSummary
+from cnn_core.runs.writer import RunWriter
+from cnn_core.training.events import (
+    CheckpointSaved,
+    EpochFinished,
+    Event,
+    Notice,
+    Paused,
+    Preparing,
+    RunFinished,
+    RunStarted,
+    StepsDone,
+    TestEvaluated,
+    Unpaused,
+    encode,
+)
+
+CONFIG = (
+    'name = "digits"\ntags = ["a"]\nnotes = "why"\n'
+    '[data]\ndataset = "digits"\n[train]\nepochs = 3\n'
+)
+
+
+def started(resumed_epoch: int | None = None) -> RunStarted:
+    return RunStarted(
+        device="cpu",
+        threads=1,
+        precision="fp32",
+        batch_size=8,
+        epochs=3,
+        steps_per_epoch=10,
+        params_total=100,
+        params_trainable=40,
+        train=80,
+        val=20,
+        test=10,
+        classes=("zero", "one"),
+        dataset_fingerprint="f",
+        resumed_epoch=resumed_epoch,
+    )
+
+
+def epoch(number: int, val_acc: float | None = 0.5, *, best: bool = False) -> EpochFinished:
+    return EpochFinished(
+        epoch=number,
+        train_loss=1.0 / number,
+        train_acc=0.25,
+        val_loss=2.0,
+        val_acc=val_acc,
+        lr=0.1,
+        seconds=2.0,
+        images_per_s=40.0 * number,
+        best=best,
+    )
+
+
+def folded(*timed: tuple[float, Event]) -> dict[str, Any]:
+    summary = RunSummary("id", {"name": "n"}, 1.0)
+    for time, event in timed:
+        summary.fold(time, event)
+    return summary.document()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return create_run(tmp_path, "digits", CONFIG, {})
+
+
+def test_the_summary_of_a_finished_run(run: Path) -> None:
+    with RunWriter(run) as writer:
+        writer.write(Preparing(what="decoding", done=1, total=2))
+        assert read_summary(run)["status"] == "running"
+        writer.write(started())
+        writer.write(StepsDone(**dict.fromkeys(StepsDone.__dataclass_fields__, 1)))
+        writer.write(epoch(1, 0.6, best=True))
+        writer.write(epoch(2, 0.7, best=True))
+        writer.write(epoch(3, 0.65))
+        writer.write(CheckpointSaved(name="last", epoch=3, step=0))
+        writer.write(TestEvaluated(checkpoint="best", epoch=2, acc=0.61, top5=None, loss=1.5))
+        writer.write(TestEvaluated(checkpoint="last", epoch=3, acc=0.6, top5=None, loss=1.6))
+        writer.write(RunFinished(status="finished", epoch=3, seconds=6.0))
+        live = writer.summary()
+    summary = read_summary(run)
+    assert summary == live == fold_events(run).document()
+    assert json.loads((run / "summary.json").read_text()) == summary
+    history, config = summary.pop("history"), summary.pop("config")
+    assert config == read_config(run)
+    assert summary.pop("timing").keys() == {"total_s", "train_s", "images_per_s"}
+    assert summary.pop("created") > 0
+    assert summary == {
+        "id": run.name,
+        "name": "digits",
+        "status": "finished",
+        "error": None,
+        "tags": ["a"],
+        "notes": "why",
+        "epoch": 3,
+        "epochs": 3,
+        "best": {"epoch": 2, "val_acc": 0.7, "val_loss": 2.0},
+        "last": {
+            "epoch": 3,
+            "train_loss": 1 / 3,
+            "train_acc": 0.25,
+            "val_loss": 2.0,
+            "val_acc": 0.65,
+        },
+        "test": {"acc": 0.61, "top5": None, "loss": 1.5, "checkpoint": "best", "epoch": 2},
+        "test_last": {"acc": 0.6, "top5": None, "loss": 1.6, "checkpoint": "last", "epoch": 3},
+        "params": {"total": 100, "trainable": 40},
+        "split": {"train": 80, "val": 20, "test": 10, "classes": 2},
+        "device": "cpu",
+    }
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+    assert history[1] == {
+        "epoch": 2,
+        "train_loss": 0.5,
+        "train_acc": 0.25,
+        "val_loss": 2.0,
+        "val_acc": 0.7,
+        "lr": 0.1,
+        "seconds": 2.0,
+        "images_per_s": 80.0,
+    }
+
+
+def test_all_keys_are_there_from_the_beginning() -> None:
+    def keys(document: dict[str, Any]) -> set[str]:
+        return {
+            f"{key}.{inner}"
+            for key, value in document.items()
+            for inner in (value if isinstance(value, dict) and key != "config" else [""])
+        }
+
+    assert keys(folded()) == keys(folded((1, started()), (2, epoch(1, best=True))))
+
+
+def test_times_and_speed() -> None:
+    summary = folded((100, Preparing(what="x")), (110, started()), (112, epoch(1)), (114, epoch(2)))
+    # 2 s at 40 and 2 s at 80 images/s
+    assert summary["timing"] == {"total_s": 14.0, "train_s": 4.0, "images_per_s": 60.0}
+    assert folded()["timing"] == {"total_s": 0.0, "train_s": 0, "images_per_s": None}
+
+
+def test_total_time_leaves_out_the_gaps_between_sessions() -> None:
+    first = [(100.0, Preparing(what="x")), (110.0, started()), (120.0, epoch(1))]
+    stopped = (125.0, RunFinished(status="stopped", epoch=1))
+    second = [
+        (1000.0, Notice(level="info", text="resuming")),
+        (1001.0, Preparing(what="x")),
+        (1002.0, started(1)),
+        (1010.0, epoch(2)),
+    ]
+    assert folded(*first, stopped, *second)["timing"]["total_s"] == 25 + 10
+    assert folded(*first, *second)["timing"]["total_s"] == 20 + 10  # after a crash
+    assert folded(*first, *second, stopped)["status"] == "stopped"
+
+
+def test_a_resumed_run_replaces_what_it_trains_again() -> None:
+    before = [
+        (1.0, started()),
+        (2.0, epoch(1, 0.5, best=True)),
+        (3.0, epoch(2, 0.9, best=True)),
+        (4.0, TestEvaluated(checkpoint="best", epoch=2, acc=0.8, top5=None, loss=1.0)),
+        (5.0, RunFinished(status="failed", error="disk")),
+    ]
+    resumed = folded(*before, (9.0, started(1)))
+    assert [entry["epoch"] for entry in resumed["history"]] == [1]
+    assert (resumed["status"], resumed["error"], resumed["epoch"]) == ("running", None, 1)
+    assert resumed["best"]["val_acc"] == 0.5
+    assert resumed["test"]["acc"] is None  # of an epoch that is no more
+    again = folded(*before, (9.0, started(1)), (10.0, epoch(2, 0.7, best=True)))
+    assert [entry["val_acc"] for entry in again["history"]] == [0.5, 0.7]
+    assert folded(*before, (9.0, started(None)))["history"] == []
+    assert folded(*before, (9.0, started(2)))["test"]["acc"] == 0.8
+
+
+def test_pauses_and_failures_show(run: Path) -> None:
+    with RunWriter(run) as writer:
+        writer.write(started())
+        writer.write(Paused())
+        assert read_summary(run)["status"] == "paused"
+        writer.write(Unpaused())
+        assert read_summary(run)["status"] == "running"
+    assert read_summary(run)["status"] == "interrupted"
+    with RunWriter(run) as writer:
+        writer.write(RunFinished(status="failed", error="file \udcff.jpg"))
+    assert read_summary(run)["status"] == "failed"
+    assert read_summary(run)["error"] == "file \udcff.jpg"
+    assert fold_events(run).document() == read_summary(run)
+
+
+def test_warnings_and_tracebacks_go_to_the_log(run: Path) -> None:
+    with RunWriter(run) as writer:
+        writer.write(Notice(level="info", text="all is well"))
+        writer.write(Notice(level="warning", text="odd \udcff"))
+        writer.log("Traceback:\n  here\n")
+    lines = (run / "log.txt").read_text().splitlines()
+    assert [line[20:] for line in lines[:2]] == ["warning: odd \\udcff", "Traceback:"]
+    assert lines[2] == "  here"
+
+
+def test_nan_and_infinity_round_trip(run: Path) -> None:
+    with RunWriter(run) as writer:
+        writer.write(started())
+        writer.write(epoch(1, math.nan))
+        writer.write(epoch(2, math.inf))
+        writer.write(RunFinished(status="diverged"))
+    for line in [
+        *(run / "events.jsonl").read_text().splitlines(),
+        (run / "summary.json").read_text(),
+    ]:
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    values = [entry["val_acc"] for entry in read_summary(run)["history"]]
+    assert math.isnan(values[0])
+    assert values[1] == math.inf
+    events = [event for _, event in read_events(run)]
+    assert isinstance(events[1], EpochFinished)
+    assert events[1].val_acc is not None
+    assert math.isnan(events[1].val_acc)
+
+
+def test_a_line_torn_at_any_byte(run: Path) -> None:
+    whole = (encode(started(), 1.0) + "\n").encode()
+    last = (encode(Notice(level="warning", text="größer 𝄞"), 2.0) + "\n").encode()
+    log = run / "events.jsonl"
+    for cut in range(len(last) + 1):
+        log.write_bytes(whole + last[:cut])
+        events = read_events(run)
+        kept = 2 if cut == len(last) else 1
+        assert len(list(events)) == kept
+        assert events.damaged == 0
+        assert len(EventFollower(run).poll()) == kept
+        if cut in (0, 1, len(last) // 2, len(last) - 1, len(last)):  # each takes the lock
+            with RunWriter(run) as writer:
+                writer.write(Paused())
+            assert log.read_bytes().startswith(whole + (last if kept == 2 else b"") + b'{"event"')
+            assert len(list(read_events(run))) == kept + 1
+
+
+def test_damaged_middle_lines_are_skipped_and_counted(run: Path) -> None:
+    lines = [encode(started(), 1.0).encode(), b"\xff\x00", b"", b"[" * 100_000, b"{}"]
+    lines += [encode(epoch(1), 2.0).encode()]
+    (run / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    events = read_events(run)
+    assert [type(event) for _, event in events] == [RunStarted, EpochFinished]
+    assert events.damaged == 4
+    (run / "summary.json").unlink()
+    assert read_summary(run)["epoch"] == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+KEYS = [*EpochFinished.__dataclass_fields__, *RunStarted.__dataclass_fields__, "status", "name"]
+NAMES = ["epoch_finished", "run_started", "run_finished", "test_evaluated", "steps_done", "nope"]
+RECORDS = st.tuples(
+    st.sampled_from(NAMES) | JSON, JSON, st.dictionaries(st.sampled_from(KEYS), JSON)
+).map(lambda parts: json.dumps({"event": parts[0], "time": parts[1], **parts[2]}).encode())
+
+
+VALID = json.loads(encode(epoch(1), 1.0)) | json.loads(encode(started(), 1.0))
+NEARLY = st.tuples(st.sampled_from(NAMES), st.sampled_from(KEYS), JSON).map(
+    lambda parts: json.dumps({**VALID, "event": parts[0], parts[1]: parts[2]}).encode()
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(lines=st.lists(st.binary(max_size=40) | RECORDS | NEARLY, max_size=6))
+def test_no_line_whatever_breaks_a_reader(
+    lines: list[bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run = tmp_path_factory.mktemp("run")
+    (run / "config.toml").write_text(CONFIG)
+    (run / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    events = read_events(run)
+    count = len(list(events))
+    assert count + events.damaged == b"\n".join(lines).count(b"\n") + 1
+    summary = read_summary(run)
+    assert summary["name"] == "digits"
+    json.dumps(summary)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"id": 1}', b"\xff", b"[" * 99999])
+def test_a_missing_or_damaged_summary_is_made_anew(run: Path, content: bytes | None) -> None:
+    with RunWriter(run) as writer:
+        writer.write(started())
+        writer.write(epoch(1, best=True))
+        writer.write(RunFinished(status="finished"))
+    before = read_summary(run)
+    (run / "summary.json").unlink()
+    if content is not None:
+        (run / "summary.json").write_bytes(content)
+    assert read_summary(run) == before
+
+
+def test_configs_that_cannot_be_read(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not a run"):
+        read_config(tmp_path)
+    with pytest.raises(UserError, match="not a run"), RunWriter(tmp_path):
+        pass
+    assert not (tmp_path / "lock").exists()
+    (run / "config.toml").write_bytes(b"a = 1\nb = \xff\n")
+    with pytest.raises(UserError, match="not valid TOML"):
+        read_config(run)
+    (run / "config.toml").write_text("a = 1\nb = \n")
+    with pytest.raises(UserError, match="line 2"):
+        read_config(run)
+    (run / "config.toml").write_text("[x]\nday = 2020-01-31")
+    assert read_config(run) == {"x": {"day": "2020-01-31"}}
+
+
+def test_the_follower_gives_each_event_once(run: Path) -> None:
+    follower = EventFollower(run)
+    assert follower.poll() == []
+    with RunWriter(run) as writer:
+        writer.write(started())
+        writer.write(Paused())
+        assert [event for _, event in follower.poll()] == [started(), Paused()]
+        assert follower.poll() == []
+        writer.write(Unpaused())
+        assert [event for _, event in follower.poll()] == [Unpaused()]
+    line = (encode(Paused(), 3.0) + "\n").encode()
+    with (run / "events.jsonl").open("ab", buffering=0) as file:
+        for byte in line[:-1]:
+            file.write(bytes([byte]))
+            assert follower.poll() == []
+        file.write(b"\n")
+    assert follower.poll() == [(3.0, Paused())]
+    assert (follower.restarts, follower.damaged) == (0, 0)
+
+
+def test_the_follower_survives_a_shorter_or_new_log(run: Path) -> None:
+    log = run / "events.jsonl"
+    line = (encode(Paused(), 3.0) + "\n").encode()
+    log.write_bytes(line * 3)
+    follower = EventFollower(run)
+    assert len(follower.poll()) == 3
+    log.write_bytes(line)
+    assert len(follower.poll()) == 1
+    assert follower.restarts == 1
+    (run / "new").write_bytes(line)
+    (run / "new").replace(log)
+    assert len(follower.poll()) == 1
+    assert follower.restarts == 2
+
+
+def test_the_follower_keeps_its_place_when_a_torn_line_is_cut(run: Path) -> None:
+    line = (encode(started(), 3.0) + "\n").encode()
+    (run / "events.jsonl").write_bytes(line + line[:40])
+    follower = EventFollower(run)
+    assert len(follower.poll()) == 1
+    with RunWriter(run) as writer:
+        assert follower.poll() == []
+        writer.write(Paused())
+    assert [event for _, event in follower.poll()] == [Paused()]
+    assert follower.restarts == 0
