@@ -100,10 +100,16 @@ def to_toml(experiment: Experiment) -> str:
 
 
 def _resolved(experiment: Experiment) -> Experiment:
-    """Fill in what depends on names: the image size of the data set."""
-    size = resolved_image_size(experiment.data)
+    """Fill in what the preset leaves to its surroundings, so that it repeats from anywhere."""
+    data = {"image_size": resolved_image_size(experiment.data)}
+    weights = experiment.model.weights
+    if weights not in ("none", "imagenet"):
+        weights = str(Path(weights).expanduser().absolute())
     return experiment.model_copy(
-        update={"data": experiment.data.model_copy(update={"image_size": size})}
+        update={
+            "data": experiment.data.model_copy(update=data),
+            "model": experiment.model.model_copy(update={"weights": weights}),
+        }
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+
 from cnn_core.training.events import EpochFinished, Event, RunStarted, decode, encode
 
 EPOCH = EpochFinished(

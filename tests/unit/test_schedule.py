@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from cnn_core.config import Optim
 from cnn_core.training.schedule import PlateauState, lr_factor
 
@@ -36,9 +37,7 @@ def test_constant():
 
 def test_step_equals_torchs():
     optim = Optim(lr=0.3, schedule="step", step_size=5, gamma=0.1)
-    reference = torchs(
-        lambda o: torch.optim.lr_scheduler.StepLR(o, 5, 0.1), lr=0.3, per_step=False
-    )
+    reference = torchs(lambda o: torch.optim.lr_scheduler.StepLR(o, 5, 0.1), lr=0.3, per_step=False)
     assert ours(optim) == pytest.approx(reference)
 
 

@@ -149,7 +149,7 @@ class LiveProgress:
                 self._bar(event.what, event.what, event.done, event.total)
             case RunStarted():
                 self._epochs, self._steps = event.epochs, event.steps_per_epoch
-                done = ((event.resumed_epoch or 1) - 1) * self._steps + (event.resumed_step or 0)
+                done = (event.resumed_epoch or 0) * self._steps + (event.resumed_step or 0)
                 self._line(describe_start(event))
                 self._bar("training", "training", done, self._epochs * self._steps)
             case StepsDone():
@@ -188,7 +188,7 @@ def describe_start(event: RunStarted) -> str:
     """Return the sentence at the start of a training."""
     resumed = ""
     if event.resumed_epoch is not None:
-        resumed = f"; goes on in epoch {event.resumed_epoch} after step {event.resumed_step}"
+        resumed = f"; goes on in epoch {event.resumed_epoch + 1} after step {event.resumed_step}"
     return (
         f"training on {event.device}, {event.precision}, {event.threads} threads, batch "
         f"{event.batch_size}: {event.train} train / {event.val} val / {event.test} test images, "
@@ -202,7 +202,7 @@ def describe_epoch(event: EpochFinished) -> str:
     parts = [f"train loss {event.train_loss:.4f} acc {percent(event.train_acc)}"]
     if event.val_loss is not None:
         parts.append(f"val loss {event.val_loss:.4f} acc {percent(event.val_acc)}")
-    parts.append(f"lr {event.lr:g}")
+    parts.append(f"lr {event.lr:.4g}")
     parts.append(f"{seconds(event.seconds)}")
     parts.append(f"{event.images_per_s:,.0f} images/s{'  best' if event.best else ''}")
     return "  ".join(parts)
@@ -232,22 +232,21 @@ def describe(event: Event) -> str | None:
 
 def result_rows(summary: dict[str, Any], path: str) -> list[tuple[str, str]]:
     """Return the final table of a run from its summary."""
-    best, test, last = summary["best"], summary["test"], summary.get("test_last")
+    best, test, last = summary["best"], summary["test"], summary["test_last"]
     rows = [("status", summary["status"])]
-    if best:
-        val = f", validation accuracy {percent(best['val_acc'])}" if best["val_acc"] else ""
-        rows.append(("best epoch", f"{best['epoch']} of {summary['epoch']}{val}"))
-    if test:
-        rows.append(("test accuracy", f"{percent(test['acc'])} (best weights)"))
-        if test.get("top5") is not None:
-            rows.append(("test top-5", f"{percent(test['top5'])} (best weights)"))
-    if last:
+    if best["epoch"] is not None:
+        val = percent(best["val_acc"])
+        accuracy = f", validation accuracy {val}" if val else ""
+        rows.append(("best epoch", f"{best['epoch']} of {summary['epoch']}{accuracy}"))
+    if test["acc"] is not None:
+        top5 = f", top-5 {percent(test['top5'])}" if test["top5"] is not None else ""
+        rows.append(("test accuracy", f"{percent(test['acc'])} (best weights{top5})"))
+    if last["acc"] is not None and last["checkpoint"] != test["checkpoint"]:
         rows.append(("", f"{percent(last['acc'])} (last weights)"))
     timing = summary["timing"]
-    if timing.get("total_s") is not None:
-        speed = timing.get("images_per_s")
-        rate = f", {speed:,.0f} images/s in training" if isinstance(speed, float) else ""
-        rows.append(("time", f"{seconds(timing['total_s'])}{rate}"))
+    speed = timing["images_per_s"]
+    rate = f", {speed:,.0f} images/s in training" if speed is not None else ""
+    rows.append(("time", f"{seconds(timing['total_s'])}{rate}"))
     if summary["error"]:
         rows.append(("error", summary["error"]))
     rows.append(("run", path))

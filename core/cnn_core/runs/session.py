@@ -7,19 +7,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cnn_core.backbones.network import build_network
+from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import open_index
 from cnn_core.datasets.split import divide
+from cnn_core.errors import UserError
+from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
+from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.runs.directory import create_run
+from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.requests import take_requests
 from cnn_core.runs.writer import RunWriter
-
-from cnn_core.config import Experiment
-from cnn_core.errors import UserError
-from cnn_core.files import to_json, write_text_atomically
-from cnn_core.preset_files import load_experiment, to_toml
-from cnn_core.runs.environment import describe_environment
 from cnn_core.training.control import Control, RequestKind
 from cnn_core.training.device import resolve_device, resolve_precision
 from cnn_core.training.engine import Places, stream
@@ -102,7 +101,7 @@ def _complete_environment(run_dir: Path, event: RunStarted) -> None:
 def _log_file(run_dir: Path) -> Iterator[None]:
     """Send what the core logs (tracebacks of failures) to the run's log.txt."""
     handler = logging.FileHandler(run_dir / "log.txt", encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logger = logging.getLogger("cnn_core")
     logger.addHandler(handler)
     # The user gets one sentence; Python's last-resort handler would print the traceback too.

@@ -226,7 +226,7 @@ class _Session:
             test=len(data.test),
             classes=data.classes,
             dataset_fingerprint=data.fingerprint,
-            resumed_epoch=trainer.state.epoch if resumed else None,
+            resumed_epoch=self.epochs_done if resumed else None,
             resumed_step=trainer.state.step if resumed else None,
         )
 

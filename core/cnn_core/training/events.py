@@ -22,7 +22,10 @@ CheckpointName = Literal["best", "last"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """Data and network are ready; training starts, or goes on after ``resumed_epoch``."""
+    """Data and network are ready: training starts, or goes on with a run.
+
+    A resumed run has ``resumed_epoch`` whole epochs and ``resumed_step`` steps of the next.
+    """
 
     device: str
     threads: int

@@ -1,7 +1,7 @@
 """summary, split: what a preset will train, before it does."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -9,6 +9,10 @@ from rich.text import Text
 from cnn_core.errors import UserError
 from cnn_tui.options import DataDir, Json, PresetName, Settings
 from cnn_tui.output import narrate, print_json, stdout, table
+
+if TYPE_CHECKING:
+    from cnn_core.config import Data
+    from cnn_core.summary import Summary
 
 
 def summary(
@@ -65,9 +69,9 @@ def summary(
         device="meta",
     )
     apply_freezing(network, policy)
-    made = summarize(network, image_size=image_size, batch_size=batch_size).as_dict()
+    made = summarize(network, image_size=image_size, batch_size=batch_size)
     if as_json:
-        print_json(made)
+        print_json(made.as_dict())
         return
     _print_summary(made)
 
@@ -119,7 +123,7 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
         )
 
 
-def _count_classes(data: Any, data_dir: Path) -> int:
+def _count_classes(data: "Data", data_dir: Path) -> int:
     """Return the number of classes, from the data where it is there, else as it is known."""
     from cnn_core.datasets.catalog import DATASETS, open_index
 
@@ -129,5 +133,28 @@ def _count_classes(data: Any, data_dir: Path) -> int:
     return len(open_index(data, data_dir).classes)
 
 
-def _print_summary(made: dict[str, Any]) -> None:
-    raise NotImplementedError
+def _print_summary(made: "Summary") -> None:
+    console = stdout()
+    layers = [
+        [row.name, row.type, str(list(row.output_shape)), f"{row.parameters:,}"]
+        for row in made.layers
+    ]
+    console.print(
+        table(["name", "layer (type)", "output shape", "parameters"], layers, right=["parameters"])
+    )
+    console.print()
+    stages = [[row.name, f"{row.parameters:,}", f"{row.trainable:,}"] for row in made.stages]
+    console.print(
+        table(["stage", "parameters", "trainable"], stages, right=["parameters", "trainable"])
+    )
+    console.print()
+    totals = [
+        ["total parameters", f"{made.total:,}"],
+        ["trainable", f"{made.trainable:,}"],
+        ["not trainable", f"{made.frozen:,}"],
+        ["input", f"{made.input_mb:.2f} MB"],
+        ["forward/backward", f"{made.forward_backward_mb:.2f} MB"],
+        ["parameters", f"{made.params_mb:.2f} MB"],
+        ["estimated total", f"{made.total_mb:.2f} MB"],
+    ]
+    console.print(table(["", "sum"], totals, right=["sum"]))

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.text import Text
 
 from cnn_tui.options import Json, RunName, RunsDir
 from cnn_tui.output import literal, narrate, percent, print_json, seconds, stdout, table
+
+if TYPE_CHECKING:
+    from cnn_core.runs.compare import Comparison
 
 STATUS_STYLES = {
     "running": "cyan",
@@ -105,11 +109,10 @@ def compare(
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV on stdout.")] = False,
 ) -> None:
     """Compare runs: the settings that differ, and their results."""
+    from cnn_core.errors import UserError
     from cnn_core.runs.compare import compare as compare_runs
     from cnn_core.runs.directory import find_run
     from cnn_core.runs.reader import read_summary
-
-    from cnn_core.errors import UserError
 
     if as_json and as_csv:
         raise UserError("give --json or --csv, not both")
@@ -120,21 +123,59 @@ def compare(
     if as_csv:
         sys.stdout.write(comparison.as_csv())
         return
-    raise NotImplementedError
+    if len(references) < 2:
+        raise UserError("give two runs or more; cnn-tui show shows one")
+    _print_comparison(comparison)
 
 
 def _row(row: dict[str, Any]) -> list[Any]:
-    best, test = row["best"] or {}, row["test"] or {}
     return [
         row["id"],
         Text(row["status"], style=STATUS_STYLES[row["status"]]),
         row["dataset"],
         row["backbone"],
-        percent(best.get("val_acc")),
-        percent(test.get("acc")),
+        percent(row["best"]["val_acc"]),
+        percent(row["test"]["acc"]),
         f"{row['epoch']}/{row['epochs']}",
         _age(row["created"]),
     ]
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    console = stdout()
+    heads = [literal(run_id).plain for run_id in comparison.ids]
+    if comparison.settings:
+        rows = [[key, *(_value(v) for v in values)] for key, values in comparison.settings.items()]
+        console.print(table(["setting", *heads], rows, fold=heads))
+        console.print()
+    else:
+        console.print("the settings are the same")
+    shown: dict[str, tuple[str, Callable[[Any], str | None]]] = {
+        "best_val_acc": ("best validation accuracy", percent),
+        "best_epoch": ("best epoch", _value),
+        "test_acc": ("test accuracy", percent),
+        "total_s": ("time", seconds),
+        "params_total": ("parameters", _grouped),
+        "params_trainable": ("trainable", _grouped),
+    }
+    results: list[list[Any]] = []
+    for key, (label, text) in shown.items():
+        best = comparison.best.get(key, [])
+        cells = [literal(text(value)) for value in comparison.results[key]]
+        for position in best:
+            cells[position].stylize("bold green")
+            cells[position].append(" *")
+        results.append([label, *cells])
+    console.print(table(["result", *heads], results, fold=heads))
+    narrate("* best")
+
+
+def _value(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _grouped(value: int | None) -> str | None:
+    return None if value is None else f"{value:,}"
 
 
 def _age(created: float) -> str:
@@ -146,24 +187,24 @@ def _age(created: float) -> str:
 
 
 def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
-    split, params = summary["split"] or {}, summary["params"] or {}
+    split, params = summary["split"], summary["params"]
     facts: list[tuple[str, Any]] = []
-    if split:
+    if split["train"] is not None:
         counts = f"{split['train']} train, {split['val']} val, {split['test']} test"
         facts.append(("images", f"{counts}; {split['classes']} classes"))
-    if params:
+    if params["total"] is not None:
         facts.append(("parameters", f"{params['total']:,}, {params['trainable']:,} trainable"))
     if summary["device"]:
         facts.append(("device", summary["device"]))
-    if summary.get("tags"):
+    if summary["tags"]:
         facts.append(("tags", " ".join(summary["tags"])))
-    if summary.get("notes"):
+    if summary["notes"]:
         facts.append(("notes", summary["notes"]))
     return facts
 
 
 def _print_history(console: Console, summary: dict[str, Any]) -> None:
-    best = (summary["best"] or {}).get("epoch")
+    best = summary["best"]["epoch"]
     rows = []
     for epoch in summary["history"]:
         style = "bold" if epoch["epoch"] == best else ""
@@ -173,11 +214,11 @@ def _print_history(console: Console, summary: dict[str, Any]) -> None:
             percent(epoch["train_acc"]),
             _number(epoch["val_loss"]),
             percent(epoch["val_acc"]),
-            f"{epoch['lr']:g}",
+            f"{epoch['lr']:.4g}",
             seconds(epoch["seconds"]),
             "best" if epoch["epoch"] == best else "",
         ]
-        rows.append([Text(cell or "–", style=style) for cell in cells])
+        rows.append([Text(cell if cell is not None else "–", style=style) for cell in cells])
     columns = ["epoch", "train loss", "train acc", "val loss", "val acc", "lr", "time", " "]
     console.print(table(columns, rows, right=columns[:-1]))
 
