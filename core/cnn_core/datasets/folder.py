@@ -55,9 +55,9 @@ def index_of_parts(root: Path) -> Index:
     Raises UserError for a class that has no folder in ``train``, or a folder without images.
     """
     present = [name for name in folders_in(root) if name in PARTS]
-    if len({PARTS[name] for name in present}) < len(present):
+    if len(val := [name for name in present if PARTS[name] == VAL]) > 1:
         raise UserError(
-            f"{printable(root)}: more than one folder of validation images: {', '.join(present)}"
+            f"{printable(root)}: more than one folder of validation images: {', '.join(val)}"
         )
     classes = folders_in(root / "train")
     if not classes:

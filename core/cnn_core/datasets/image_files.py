@@ -91,7 +91,8 @@ def index_of_lists(
     labels: list[int] = []
     parts: list[int] = []
     for file, part in LISTS.items():
-        for number, line in _lines(lists / file):
+        for number, text in _lines(lists / file):
+            line = text if text in present else text.strip()
             folder = line.split("/", 1)[0]
             if folder in dropped:
                 continue

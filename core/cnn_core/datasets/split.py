@@ -49,8 +49,9 @@ def divide(index: Index, data: Data) -> Split:
     if not len(train):
         raise UserError(f"data set {data.dataset!r}: no training images are left by the split")
     if data.limit is not None:
-        rng = np.random.default_rng(data.split_seed)
-        train, val, test = (_limited(index, part, data.limit, rng) for part in (train, val, test))
+        train, val, test = (
+            _limited(index, part, data.limit, data.split_seed) for part in (train, val, test)
+        )
     return Split(train=np.sort(train), val=np.sort(val), test=np.sort(test))
 
 
@@ -103,14 +104,14 @@ def _check_sizes(index: Index, positions: Positions, key: str, fraction: float) 
         )
 
 
-def _limited(index: Index, positions: Positions, limit: int, rng: np.random.Generator) -> Positions:
+def _limited(index: Index, positions: Positions, limit: int, seed: int) -> Positions:
     """Return at most ``limit`` positions, about the same share of each class, at random.
 
     The k-th image of a class of n is ranked (k + 1/2) / n, and the first ranks are kept.
     """
     if len(positions) <= limit:
         return positions
-    shuffled = rng.permutation(positions)
+    shuffled = np.random.default_rng(seed).permutation(positions)
     labels = index.labels[shuffled]
     rank = np.empty(len(shuffled))
     for label in np.unique(labels):

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.datasets.index import Images, Positions
-from cnn_core.datasets.parallel import map_in_order
 from cnn_core.progress import Progress
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of RGB in 0..1, as torchvision's ImageNet weights expect them."""
 
-CHUNK_BYTES = 1_000_000
+CHUNK_BYTES = 300_000
 EXACT_ROWS = 258
 """Squares of this many bytes add up to less than 2**24, so float32 sums of them are exact."""
 
@@ -42,13 +41,12 @@ def _measure(
     """Return the population's mean and deviation, from exact sums; a constant has deviation 1."""
     _, height, width, channels = images_NHWC.shape
     step = max(1, CHUNK_BYTES // (height * width * channels))
-    chunks = (train[start : start + step] for start in range(0, len(train), step))
-    sums, squares, done = np.zeros(channels), np.zeros(channels), 0
-    for chunk_sums, chunk_squares in map_in_order(lambda at: _sums(images_NHWC[at]), chunks):
+    sums, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(train), step):
+        chunk_sums, chunk_squares = _sums(images_NHWC[train[start : start + step]])
         sums += chunk_sums
         squares += chunk_squares
-        done = min(done + step, len(train))
-        yield Progress("measuring images", done, len(train))
+        yield Progress("measuring images", min(start + step, len(train)), len(train))
     count = len(train) * height * width
     moments = [(int(s), int(q)) for s, q in zip(sums, squares, strict=True)]
     mean = np.array([s / (255 * count) for s, _ in moments])
