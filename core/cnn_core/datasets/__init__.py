@@ -1,0 +1,1 @@
+"""Data sets: found, split, and decoded once into one array of pixels."""

@@ -1,0 +1,387 @@
+"""Prepared data: cached once, whole after a kill, one builder, right numbers."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from cnn_core.config import Data
+from cnn_core.datasets import build
+from cnn_core.datasets.prepare import Prepared, prepare
+from cnn_core.errors import UserError
+from cnn_core.progress import Progress, Remark
+
+CORE = Path(prepare.__code__.co_filename).parents[2]
+
+
+def make(root: Path, classes: int = 2, each: int = 6, side: int = 12) -> None:
+    rng = np.random.default_rng(0)
+    for label in range(classes):
+        (root / f"c{label}").mkdir(parents=True)
+        for i in range(each):
+            pixels = rng.integers(0, 256, (side, side + i, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / f"c{label}/{i}.png")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make(tmp_path / "folder")
+    return tmp_path / "folder"
+
+
+def finish(steps: Generator[Progress | Remark, None, Prepared]) -> tuple[Prepared, list[Any]]:
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return end.value, seen
+
+
+def run(root: Path, **keys: Any) -> tuple[Prepared, list[Any]]:
+    keys = {"dataset": "folder", "image_size": 8, "test_fraction": 0.4, **keys}
+    return finish(prepare(Data(**keys), root.parent, root.parent / "cache"))
+
+
+def decoded(seen: list[Any]) -> int:
+    return max((s.done for s in seen if getattr(s, "what", "") == "decoding images"), default=0)
+
+
+def caches(root: Path) -> list[Path]:
+    return [path for path in (root.parent / "cache").iterdir() if (path / "meta.json").exists()]
+
+
+def test_pixels_are_those_of_the_files(root: Path) -> None:
+    prepared, seen = run(root, resize=10)
+    assert prepared.images_NHWC.shape == (12, 8, 8, 3)
+    assert type(prepared.images_NHWC) is np.ndarray
+    assert prepared.classes == ("c0", "c1")
+    for position, name in enumerate(prepared.names):
+        expected = np.asarray(fit_by_torchvision(root / name, 10, 8))
+        assert np.array_equal(prepared.images_NHWC[position], expected)
+        assert prepared.classes[prepared.labels[position]] == name.split("/")[0]
+    assert isinstance(seen[0], Progress)
+    assert any(isinstance(s, Remark) and "12 images of 8x8" in s.text for s in seen)
+
+
+def fit_by_torchvision(path: Path, resize: int, size: int) -> Image.Image:
+    from torchvision.transforms import functional
+
+    with Image.open(path) as image:
+        return functional.center_crop(functional.resize(image, [resize]), [size])
+
+
+def test_a_second_start_decodes_and_reads_nothing(root: Path) -> None:
+    for file in root.rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    first, seen = run(root)
+    assert decoded(seen) == 12
+    second, seen = run(root)
+    assert {s.what for s in seen} == {"measuring images"}
+    assert np.array_equal(first.images_NHWC, second.images_NHWC)
+    assert first.fingerprint == second.fingerprint
+
+
+def test_new_times_are_a_hit_new_content_is_not(root: Path) -> None:
+    first, _ = run(root)
+    os.utime(root / "c0/0.png", (1e9, 1e9))
+    second, seen = run(root)
+    assert decoded(seen) == 0
+    assert first.fingerprint == second.fingerprint
+    Image.new("RGB", (12, 12), "white").save(root / "c0/0.png")
+    third, seen = run(root)
+    assert decoded(seen) == 12
+    assert third.fingerprint != first.fingerprint
+    assert (third.images_NHWC[third.names.index("c0/0.png")] == 255).all()
+
+
+def test_sizes_have_caches_of_their_own(root: Path) -> None:
+    run(root)
+    assert decoded(run(root, resize=9)[1]) == 12
+    assert decoded(run(root, image_size=9)[1]) == 12
+    assert decoded(run(root)[1]) == 0
+    assert len(caches(root)) == 3
+
+
+def test_limit_decodes_only_what_is_used(root: Path) -> None:
+    prepared, seen = run(root, limit=2)
+    assert decoded(seen) == len(prepared.names) == 6
+    parts = np.concatenate([prepared.train, prepared.val, prepared.test])
+    assert sorted(parts) == list(range(6))
+    whole, _ = run(root)
+    assert {prepared.names[i] for i in prepared.test} <= {whole.names[i] for i in whole.test}
+
+
+@pytest.mark.parametrize("damage", ["short", "meta", "shape", "garbage", "no meta"])
+def test_a_damaged_cache_is_made_again(root: Path, damage: str) -> None:
+    first, _ = run(root)
+    (cache,) = caches(root)
+    if damage == "short":
+        os.truncate(cache / "pixels.npy", 1000)
+    elif damage == "meta":
+        (cache / "meta.json").write_text("{")
+    elif damage == "shape":
+        np.save(cache / "pixels.npy", np.zeros((3, 8, 8, 3), np.uint8))
+    elif damage == "garbage":
+        (cache / "pixels.npy").write_bytes(b"")
+    else:
+        (cache / "meta.json").unlink()
+    second, seen = run(root)
+    assert any(isinstance(s, Remark) and s.warning and "damaged" in s.text for s in seen)
+    assert np.array_equal(first.images_NHWC, second.images_NHWC)
+    assert decoded(run(root)[1]) == 0
+
+
+def test_corrupt_images(root: Path) -> None:
+    bad = ["c0/0.png", "c1/x\x1b[31m.png", *(f"c1/zero{i}.png" for i in range(11))]
+    for name in bad:
+        (root / name).write_bytes(b"")
+    expected = r"^13 corrupt images: c0/0\.png \(the file is empty\); c1/.*and 3 more.*\"skip\"$"
+    with pytest.raises(UserError, match=expected) as raised:
+        run(root)
+    assert "\x1b" not in str(raised.value)
+    prepared, seen = run(root, on_corrupt="skip")
+    (remark,) = [s for s in seen if isinstance(s, Remark) and s.warning]
+    assert "13 corrupt images skipped" in remark.text
+    assert sorted(image.name for image in prepared.corrupt) == sorted(bad)
+    used = {prepared.names[i] for i in (*prepared.train, *prepared.val, *prepared.test)}
+    assert used == set(prepared.names) - set(bad)
+
+
+def test_corrupt_images_do_not_move_the_others(root: Path) -> None:
+    whole, _ = run(root)
+    (root / whole.names[whole.train[0]]).write_bytes(b"no image")
+    rest, _ = run(root, on_corrupt="skip")
+    assert rest.train.tolist() == whole.train.tolist()[1:]
+    assert rest.val.tolist() == whole.val.tolist()
+    assert rest.test.tolist() == whole.test.tolist()
+
+
+def test_nothing_but_corrupt_images(root: Path) -> None:
+    for file in root.rglob("*.png"):
+        file.write_bytes(b"?")
+    with pytest.raises(UserError, match="every training image is corrupt"):
+        run(root, on_corrupt="skip")
+
+
+def test_mean_and_std_are_those_of_the_training_images(tmp_path: Path) -> None:
+    prepared, _ = finish(prepare(Data(dataset="digits"), tmp_path, tmp_path))
+    train = prepared.images_NHWC[prepared.train] / 255
+    np.testing.assert_allclose(prepared.mean, train.mean(axis=(0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(prepared.std, train.std(axis=(0, 1, 2)), rtol=1e-6)
+    assert prepared.mean.dtype == prepared.std.dtype == np.float32
+
+
+def test_mean_and_std_of_bright_images_taller_than_a_block(root: Path) -> None:
+    prepared, _ = run(root, image_size=300, classes=["c1"])
+    train = prepared.images_NHWC[prepared.train] / 255
+    np.testing.assert_allclose(prepared.mean, train.mean(axis=(0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(prepared.std, train.std(axis=(0, 1, 2)), rtol=1e-6)
+
+
+def test_a_constant_channel_can_be_divided_by(root: Path) -> None:
+    for file in root.rglob("*.png"):
+        Image.new("RGB", (9, 9), (255, 7, 0)).save(file)
+    prepared, _ = run(root)
+    np.testing.assert_allclose(prepared.mean, [1, 7 / 255, 0], rtol=1e-6)
+    assert prepared.std.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("normalize", "mean", "std"),
+    [
+        ("imagenet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("half", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ("none", (0, 0, 0), (1, 1, 1)),
+    ],
+)
+def test_other_normalisations(
+    tmp_path: Path, normalize: str, mean: tuple[float, ...], std: tuple[float, ...]
+) -> None:
+    data = Data.model_validate({"dataset": "digits", "normalize": normalize})
+    prepared, seen = finish(prepare(data, tmp_path, tmp_path))
+    np.testing.assert_array_equal(prepared.mean, np.array(mean, np.float32))
+    np.testing.assert_array_equal(prepared.std, np.array(std, np.float32))
+    assert not seen
+
+
+def test_arrays_are_cached_only_when_they_are_resized(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    plain, _ = finish(prepare(Data(dataset="digits"), tmp_path, cache))
+    assert not cache.exists()
+    large, seen = finish(prepare(Data(dataset="digits", image_size=16), tmp_path, cache))
+    assert large.images_NHWC.shape == (1797, 16, 16, 3)
+    assert decoded(seen) == 1797
+    expected = Image.fromarray(plain.images_NHWC[5]).resize((16, 16), Image.Resampling.BILINEAR)
+    assert np.array_equal(large.images_NHWC[5], np.asarray(expected))
+    assert large.fingerprint == plain.fingerprint
+
+
+def test_resize_below_the_default_size(root: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.resize: 100 is below the image size, 224"):
+        run(root, image_size=None, resize=100)
+
+
+def test_what_does_not_fit_in_memory_stays_on_the_disk(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = psutil.virtual_memory()._replace(available=12 * 8 * 8 * 3 * 2)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    prepared, seen = run(root)
+    assert isinstance(prepared.images_NHWC, np.memmap)
+    assert any(isinstance(s, Remark) and "stay on the disk" in s.text for s in seen)
+
+
+def test_a_full_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(root)._replace(free=10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(UserError, match=r"need 0\.00 GB .* CNN_TUI_CACHE"):
+        run(root)
+    monkeypatch.undo()
+    assert decoded(run(root)[1]) == 12
+
+
+def test_a_cache_folder_that_is_a_file(root: Path) -> None:
+    (root.parent / "cache").write_text("")
+    with pytest.raises(UserError, match="CNN_TUI_CACHE"):
+        run(root)
+
+
+def test_closing_the_generator_leaves_no_part(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "IMAGES_A_TASK", 1)
+    steps = prepare(Data(dataset="folder", image_size=8), root.parent, root.parent / "cache")
+    while getattr(next(steps), "what", "") != "decoding images":
+        pass
+    steps.close()
+    assert not list((root.parent / "cache").glob("*.part"))
+    assert decoded(run(root)[1]) == 12
+
+
+SLOW_BUILDER = """
+import sys, time
+from pathlib import Path
+from cnn_core.config import Data
+from cnn_core.datasets import build
+from cnn_core.datasets.prepare import prepare
+build.IMAGES_A_TASK = 1
+root, pause = Path(sys.argv[1]), float(sys.argv[2])
+data = Data(dataset="folder", image_size=8, test_fraction=0.4)
+for step in prepare(data, root.parent, root.parent / "cache"):
+    print(getattr(step, "what", "remark"), flush=True)
+    if getattr(step, "what", "") == "decoding images":
+        time.sleep(pause)
+"""
+
+
+def builder(root: Path, pause: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SLOW_BUILDER, str(root), str(pause)]
+    environment = {**os.environ, "PYTHONPATH": str(CORE)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == text:
+            return
+    raise AssertionError(f"the builder ended before it said {text!r}")
+
+
+def test_a_killed_builder_leaves_nothing_that_is_taken_for_a_cache(root: Path) -> None:
+    process = builder(root, pause=60)
+    wait_for(process, "decoding images")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    cache = root.parent / "cache"
+    assert not caches(root)
+    (part,) = cache.glob("*.part")
+    other = cache / "other.part"
+    part.rename(other)  # the part of a builder of something else
+    part.mkdir()
+    assert decoded(run(root)[1]) == 12
+    assert not other.exists()
+    assert not part.exists()
+    assert len(caches(root)) == 1
+
+
+def test_of_two_builders_one_builds_and_the_other_waits(root: Path) -> None:
+    process = builder(root, pause=0.1)
+    wait_for(process, "decoding images")
+    prepared, seen = run(root)
+    said = process.communicate()[0]
+    assert process.returncode == 0
+    assert "decoding images" in said
+    assert decoded(seen) == 0
+    assert any(getattr(s, "what", "").startswith("waiting") for s in seen)
+    assert len(prepared.names) == 12
+
+
+def test_files_that_may_still_change_are_not_remembered(root: Path) -> None:
+    memo = root.parent / "cache/fingerprints"
+    run(root)
+    assert not memo.exists()
+    for file in root.rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    run(root)
+    assert len(list(memo.iterdir())) == 1
+
+
+def test_odd_metadata_is_no_fault(root: Path) -> None:
+    broken_exif = (
+        b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0\x0e\x01\x02\0\xff\0"
+    )
+    Image.new("RGB", (9, 9), "red").save(root / "c0/odd.jpg", exif=broken_exif)
+    with (
+        pytest.warns(UserWarning, match="EXIF"),
+        Image.open(root / "c0/odd.jpg") as image,
+    ):
+        image.getexif()
+    prepared, _ = run(root)
+    assert prepared.images_NHWC[prepared.names.index("c0/odd.jpg")].any()
+
+
+def test_two_preparations_in_one_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "IMAGES_A_TASK", 1)
+    data = Data(dataset="folder", image_size=8, test_fraction=0.4)
+    steps = [prepare(data, root.parent, root.parent / "cache") for _ in range(2)]
+    while getattr(next(steps[0]), "what", "") != "decoding images":
+        pass
+    while not getattr(next(steps[1]), "what", "").startswith("waiting"):
+        pass
+    one, _ = finish(steps[0])
+    two, seen = finish(steps[1])
+    assert decoded(seen) == 0
+    assert np.array_equal(one.images_NHWC, two.images_NHWC)
+
+
+def test_hostile_names_are_cached(root: Path) -> None:
+    name = "c0/\x1b[31m sur\udcff日.png"
+    (root / "c0/0.png").rename(root / name)
+    (root / "c0/bad\udcfe.png").write_bytes(b"?")
+    prepared, _ = run(root, on_corrupt="skip")
+    assert name in prepared.names
+    again, seen = run(root, on_corrupt="skip")
+    assert decoded(seen) == 0
+    assert [image.name for image in again.corrupt] == ["c0/bad\udcfe.png"]
+    (cache,) = caches(root)
+    assert json.loads((cache / "meta.json").read_bytes())["corrupt"]
+
+
+def test_nothing_imports_torch_before_it_is_needed() -> None:
+    code = (
+        "import sys; from cnn_core.datasets.catalog import DATASETS; DATASETS.names();"
+        "import cnn_core.datasets.prepare;"
+        "assert not {'torch', 'sklearn', 'torchvision'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CORE)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
