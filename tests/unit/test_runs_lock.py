@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 import cnn_core
 from cnn_core.errors import UserError
 from cnn_core.runs.directory import create_run
+from cnn_core.runs.index import run_rows
 from cnn_core.runs.lock import RunLock, is_live
 from cnn_core.runs.reader import fold_events, read_summary
 from cnn_core.runs.requests import Request, send_request, take_requests
 from cnn_core.runs.writer import RunWriter
-from cnn_core.training.events import Notice, Preparing
+from cnn_core.training.events import Notice, Preparing, RunFinished
 
 # Writes without end, so that a kill may hit it anywhere.
 WRITER = """
@@ -74,6 +75,27 @@ def test_a_killed_writer_leaves_a_run_that_can_go_on(
     lines = (run / "events.jsonl").read_bytes().splitlines()
     assert all(json.loads(line) for line in lines)
     assert fold_events(run).status == "running"
+
+
+def test_one_process_cannot_write_a_run_twice(run: Path) -> None:
+    with RunLock(run), pytest.raises(UserError, match=f"process {os.getpid()}"):
+        RunLock(run).__enter__()
+    assert not is_live(run)
+
+
+def test_a_run_that_ends_while_it_is_looked_at(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The summary still said running, the lock is free: neither may be mistaken for a crash."""
+    with RunWriter(run) as writer:
+        writer.write(Preparing(what="x"))
+
+        def end_and_probe(run_dir: Path) -> bool:
+            writer.write(RunFinished(status="finished"))
+            return False
+
+        monkeypatch.setattr("cnn_core.runs.reader.is_live", end_and_probe)
+        assert read_summary(run)["status"] == "finished"
+        writer.write(Preparing(what="x"))
+        assert run_rows(run.parent)[0]["status"] == "finished"
 
 
 def test_a_tidy_end_leaves_no_heartbeat(run: Path) -> None:
@@ -181,7 +203,7 @@ def test_impossible_requests_are_refused(run: Path) -> None:
         with pytest.raises(UserError, match="takes no value"):
             send_request(run, "stop", 1.0)
         for lr in (None, 0.0, -1.0, float("nan"), float("inf")):
-            with pytest.raises(UserError, match="above 0"):
+            with pytest.raises(UserError, match="needs a learning rate"):
                 send_request(run, "set_lr", lr)
         assert take_requests(run) == []
 
@@ -217,8 +239,7 @@ def test_unreadable_requests_are_dropped_with_a_note(
     assert len(taken) == 2 or "1.json ignored" in log.read_text()
 
 
-def test_a_writer_needs_no_quiet_moment(run: Path) -> None:
-    """What the previous session wrote is known to the next one."""
+def test_a_session_knows_what_the_one_before_wrote(run: Path) -> None:
     with RunWriter(run) as writer:
         writer.write(Preparing(what="x"))
     with RunWriter(run) as writer:

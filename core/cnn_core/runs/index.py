@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -42,7 +43,7 @@ def run_rows(runs_dir: Path) -> list[Row]:
         stamp, row = _stamped_row(run_dir, cached.get(run_dir.name))
         if stamp is not None and row["status"] in get_args(EndStatus):
             kept[run_dir.name] = (stamp, row)
-        rows.append(with_true_status(run_dir, row))
+        rows.append(with_true_status(run_dir, row, partial(_fresh_row, run_dir)))
     if {name: stamp for name, (stamp, _) in cached.items()} != {
         name: stamp for name, (stamp, _) in kept.items()
     }:
@@ -61,6 +62,10 @@ def _stamped_row(run_dir: Path, cached: tuple[_Stamp, Row] | None) -> tuple[_Sta
             return stamp, _row(parse_summary(file.read()))
     except (OSError, ValueError):
         return None, _damaged_row(run_dir)
+
+
+def _fresh_row(run_dir: Path) -> Row:
+    return _stamped_row(run_dir, None)[1]
 
 
 def _stamp(stat: os.stat_result) -> _Stamp:

@@ -96,10 +96,10 @@ class _Owner:
 
 def _owner(run_dir: Path) -> _Owner | None:
     """Return who last wrote the heartbeat, None if there is none or it is unreadable."""
-    path = run_dir / HEARTBEAT
     try:
-        age_s = time.time() - path.stat().st_mtime
-        record = json.loads(path.read_bytes())
+        with (run_dir / HEARTBEAT).open("rb") as file:  # opening it, NFS asks for the true time
+            age_s = time.time() - os.fstat(file.fileno()).st_mtime
+            record = json.load(file)
         return _Owner(str(record["host"]), int(record["pid"]), age_s)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -1,6 +1,7 @@
 """Reading a run's folder, whoever writes it and whatever state it was left in."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
 SUMMARY = "summary.json"
 
+_ALIVE = ("running", "paused")
 _SHAPE = RunSummary("", {}, None).document()
 
 
@@ -71,11 +73,14 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
     or damaged is made anew from the events. Raises UserError where config.toml is needed for
     that, and is missing or damaged.
     """
-    try:
-        document = parse_summary((run_dir / SUMMARY).read_bytes())
-    except (OSError, ValueError):
-        document = fold_events(run_dir).document()
-    return with_true_status(run_dir, document)
+
+    def read() -> dict[str, Any]:
+        try:
+            return parse_summary((run_dir / SUMMARY).read_bytes())
+        except (OSError, ValueError):
+            return fold_events(run_dir).document()
+
+    return with_true_status(run_dir, read(), read)
 
 
 def parse_summary(content: bytes) -> dict[str, Any]:
@@ -93,10 +98,16 @@ def parse_summary(content: bytes) -> dict[str, Any]:
     return document
 
 
-def with_true_status(run_dir: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with status "interrupted" if it claims a process that is no more."""
-    if document["status"] in ("running", "paused") and not is_live(run_dir):
-        return document | {"status": "interrupted"}
+def with_true_status(
+    run_dir: Path, document: dict[str, Any], read_again: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the document, "interrupted" if it claims a process that is no more."""
+    if document["status"] in _ALIVE and not is_live(run_dir):
+        document = (
+            read_again()
+        )  # the run may have ended in between; now there is no one to change it
+        if document["status"] in _ALIVE:
+            return document | {"status": "interrupted"}
     return document
 
 
