@@ -122,9 +122,9 @@ def backbones(as_json: Json = False) -> None:
 
 
 def _download(name: str, data_dir: Path) -> None:
-    from cnn_core.datasets.catalog import DATASETS
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
+    from cnn_core.datasets.catalog import DATASETS
     from cnn_core.errors import UserError
 
     dataset = DATASETS[name]

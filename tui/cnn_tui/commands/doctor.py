@@ -135,9 +135,8 @@ def _folders(folders: dict[str, Path]) -> Iterator[Check]:
 
 
 def _datasets(data_dir: Path) -> Iterator[Check]:
-    from cnn_core.datasets.catalog import DATASETS, open_index
-
     from cnn_core.config import Data
+    from cnn_core.datasets.catalog import DATASETS, open_index
     from cnn_core.errors import UserError
 
     found = []

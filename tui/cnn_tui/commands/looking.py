@@ -80,7 +80,6 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
     """Show how many images of each class train, validate and test."""
     from cnn_core.datasets.catalog import open_index
     from cnn_core.datasets.split import divide, split_table
-
     from cnn_core.preset_files import load_experiment
 
     experiment = load_experiment(preset, settings)

@@ -102,7 +102,6 @@ def _ask(runs_dir: Path, reference: str, kind: str) -> None:
 def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None:
     """Train a run directory in this process, show it, and exit with its code."""
     from cnn_core.runs.reader import read_summary
-
     from cnn_core.runs.session import train_run
     from cnn_core.training.control import Control
     from cnn_tui import headless
