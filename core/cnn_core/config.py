@@ -4,10 +4,13 @@ The docstring under a field is its help text everywhere: in documentation, error
 Names (of data sets, backbones, policies) are checked by ``preset_files``, which knows them.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from cnn_core.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -107,12 +110,13 @@ class Model(Section):
         return wrong
 
 
+_POLICIES = ("none", "convolutional", "classifier", "backbone")
+
+
 class Freeze(Section):
     """What does not train."""
 
-    policy: Annotated[
-        str, Field(pattern=r"^(none|convolutional|classifier|backbone|first:[1-9]\d*)$")
-    ] = "none"
+    policy: str = "none"
     """What is frozen: none, convolutional, classifier, backbone, or first:N stages."""
     unfreeze_at: Annotated[int, Field(ge=2)] | None = None
     """Epoch from which the frozen layers train too."""
@@ -120,7 +124,10 @@ class Freeze(Section):
     """Learning rate of layers unfrozen at unfreeze_at, relative to the others."""
 
     def impossible(self) -> list[tuple[str, str]]:
-        """Check that there is something to unfreeze."""
+        """Check the policy, and that there is something to unfreeze."""
+        if not re.fullmatch(f"{'|'.join(_POLICIES)}|first:[1-9][0-9]*", self.policy):
+            near = did_you_mean(self.policy, [*_POLICIES, "first:N"])
+            return [("policy", f"unknown policy {self.policy!r}{near}")]
         if self.policy == "none" and self.unfreeze_at is not None:
             return [("unfreeze_at", 'nothing is frozen by policy = "none"')]
         if self.unfreeze_at is None and self.lr_scale != 1.0:

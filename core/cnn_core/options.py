@@ -37,6 +37,8 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def _message(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
+        if not model.model_fields:
+            return "unknown option; there are none"
         return f"unknown option{did_you_mean(str(error['loc'][-1]), model.model_fields)}"
     expected = error["msg"].replace("Input should", "should")
     return f"{expected[0].lower()}{expected[1:]}, got {reprlib.repr(error['input'])}"

@@ -1,8 +1,10 @@
 """The command line: ``cnn-tui``. Importing it costs no torch, so that --help is quick."""
 
 import importlib.metadata
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +24,11 @@ class _Group(TyperGroup):
         except CnnTuiError as error:
             narrate(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError:
+            raise  # `| head` has read enough: click ends quietly
+        except OSError as error:  # a full disk, a folder without permission
+            narrate(f"error: {error}")
+            raise typer.Exit(CnnTuiError.exit_code) from error
 
 
 app = typer.Typer(
@@ -36,7 +43,11 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"cnn-tui {importlib.metadata.version('cnn-tui')}\n")
+        try:
+            version = importlib.metadata.version("cnn-tui")
+        except importlib.metadata.PackageNotFoundError:
+            version = "(not installed, run from its source)"
+        sys.stdout.write(f"cnn-tui {version}\n")
         raise typer.Exit
 
 
@@ -71,4 +82,7 @@ for _panel, _commands in _PANELS.items():
 
 def main() -> None:
     """Run the command line."""
-    app()
+    # Whoever starts us without standard streams (`>&-`) wants no output, not a crash.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    app(prog_name="cnn-tui")

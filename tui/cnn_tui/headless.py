@@ -1,10 +1,11 @@
 """A training shown without the app: live progress, plain lines, or JSON events."""
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Protocol
 
@@ -19,7 +20,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
 
 from cnn_core.training.control import Control
 from cnn_core.training.events import (
@@ -36,7 +36,7 @@ from cnn_core.training.events import (
     Unpaused,
     encode,
 )
-from cnn_tui.output import literal, narrate, percent, seconds, stderr
+from cnn_tui.output import literal, narrate, narrate_on, percent, print_line, seconds, stderr
 
 EXIT_CODES = {"finished": 0, "failed": 1, "diverged": 1, "stopped": 130}
 MISTAKE = 2
@@ -72,7 +72,9 @@ def stopping_on_signals(control: Control) -> Iterator[None]:
         if control.stopping:
             raise KeyboardInterrupt
         control.request("stop")
-        narrate("stopping after this step with a checkpoint; once more aborts at once")
+        # Not through sys.stderr, which the signal may have interrupted in the middle of a write.
+        with suppress(OSError):
+            os.write(2, b"stopping after this step with a checkpoint; once more aborts at once\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -108,7 +110,8 @@ class PlainLines:
                 self._epochs = event.epochs
                 narrate(describe_start(event))
             case EpochFinished():
-                narrate(f"epoch {event.epoch}/{self._epochs}  {describe_epoch(event)}")
+                speed = f"lr {event.lr:.4g}  {event.images_per_s:,.0f} images/s"
+                narrate(f"{describe_epoch(event, self._epochs)}  {speed}")
             case _:
                 if line := describe(event):
                     narrate(line)
@@ -150,23 +153,20 @@ class LiveProgress:
             case RunStarted():
                 self._epochs, self._steps = event.epochs, event.steps_per_epoch
                 done = (event.resumed_epoch or 0) * self._steps + (event.resumed_step or 0)
-                self._line(describe_start(event))
+                narrate_on(self._console, describe_start(event))
                 self._bar("training", "training", done, self._epochs * self._steps)
             case StepsDone():
                 figures = f"loss {event.loss:.4f}  {event.images_per_s:,.0f} images/s"
                 title = f"epoch {event.epoch}/{self._epochs}  {figures}"
                 self._bar("training", title, event.global_step, self._epochs * self._steps)
             case EpochFinished():
-                self._line(
-                    f"epoch {event.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
-                    f"{describe_epoch(event)}",
-                    style="bold" if event.best else "",
-                )
+                style = "bold" if event.best else ""
+                print_line(self._console, describe_epoch(event, self._epochs), style)
                 title = f"epoch {event.epoch}/{self._epochs}  done"
                 self._bar("training", title, event.epoch * self._steps, self._epochs * self._steps)
             case _:
                 if line := describe(event):
-                    self._line(line)
+                    narrate_on(self._console, line)
 
     def _bar(self, what: str, title: str, done: int, total: int) -> None:
         if what != self._what:
@@ -180,31 +180,30 @@ class LiveProgress:
             self._task, description=literal(title).plain, completed=done, total=total or None
         )
 
-    def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(literal(text).plain, style=style), soft_wrap=True)
-
 
 def describe_start(event: RunStarted) -> str:
-    """Return the sentence at the start of a training."""
-    resumed = ""
+    """Return the lines at the start of a training."""
+    threads = f"{event.threads} {'thread' if event.threads == 1 else 'threads'}"
+    lines = [
+        f"{event.train:,} train, {event.val:,} val and {event.test:,} test images of "
+        f"{len(event.classes):,} classes",
+        f"{event.params_total:,} parameters, {event.params_trainable:,} of them train",
+        f"on {event.device}, {threads}, {event.precision}, batch size {event.batch_size}",
+    ]
     if event.resumed_epoch is not None:
-        resumed = f"; goes on in epoch {event.resumed_epoch + 1} after step {event.resumed_step}"
-    return (
-        f"training on {event.device}, {event.precision}, {event.threads} threads, batch "
-        f"{event.batch_size}: {event.train} train / {event.val} val / {event.test} test images, "
-        f"{len(event.classes)} classes; {event.params_trainable:,} of {event.params_total:,} "
-        f"parameters train{resumed}"
-    )
+        lines.append(
+            f"going on in epoch {event.resumed_epoch + 1}, after step {event.resumed_step}"
+        )
+    return "\n".join(lines)
 
 
-def describe_epoch(event: EpochFinished) -> str:
-    """Return the figures of an epoch in one line."""
-    parts = [f"train loss {event.train_loss:.4f} acc {percent(event.train_acc)}"]
+def describe_epoch(event: EpochFinished, epochs: int) -> str:
+    """Return the figures of an epoch in one line of at most 80 characters."""
+    train = f"loss {event.train_loss:.4f} acc {percent(event.train_acc):>7}"
+    parts = [f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}", train]
     if event.val_loss is not None:
-        parts.append(f"val loss {event.val_loss:.4f} acc {percent(event.val_acc)}")
-    parts.append(f"lr {event.lr:.4g}")
-    parts.append(f"{seconds(event.seconds)}")
-    parts.append(f"{event.images_per_s:,.0f} images/s{'  best' if event.best else ''}")
+        parts.append(f"val {event.val_loss:.4f} acc {percent(event.val_acc):>7}")
+    parts.append(f"{seconds(event.seconds)}{'  best' if event.best else ''}")
     return "  ".join(parts)
 
 
@@ -247,7 +246,5 @@ def result_rows(summary: dict[str, Any], path: str) -> list[tuple[str, str]]:
     speed = timing["images_per_s"]
     rate = f", {speed:,.0f} images/s in training" if speed is not None else ""
     rows.append(("time", f"{seconds(timing['total_s'])}{rate}"))
-    if summary["error"]:
-        rows.append(("error", summary["error"]))
     rows.append(("run", path))
     return rows

@@ -11,6 +11,7 @@ RunsDir = Annotated[
     Path,
     typer.Option(
         "--runs-dir",
+        metavar="FOLDER",
         help="Folder of the runs (CNN_TUI_RUNS).",
         default_factory=default_runs_dir,
         show_default="./runs",
@@ -20,6 +21,7 @@ DataDir = Annotated[
     Path,
     typer.Option(
         "--data-dir",
+        metavar="FOLDER",
         help="Folder of the data sets (CNN_TUI_DATA).",
         default_factory=default_data_dir,
         show_default="the user's cache folder",

@@ -1,10 +1,13 @@
 """What commands print: data on stdout, narration on stderr, other people's text literally."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -32,14 +35,84 @@ def stderr() -> Console:
     )
 
 
-def narrate(text: str) -> None:
-    """Write a line for the person, not for programs that read stdout."""
-    stderr().print(Text(printable_lines(text)), soft_wrap=True)
+def narrate(text: str, *, command: str | None = None) -> None:
+    """Write lines for the person, not for programs that read stdout.
+
+    ``command`` follows on a line of its own, whole, so that it can be copied.
+    """
+    console = stderr()
+    narrate_on(console, text)
+    if command is not None:
+        print_line(console, f"  {printable(command)}")
+
+
+def narrate_on(console: Console, text: str) -> None:
+    """Write lines broken between words, other people's control characters escaped."""
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip(" "))] + "  "
+        print_line(console, wrapped(printable(line), console.width, indent))
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Return text broken between words, further lines indented; long words stay whole.
+
+    A terminal that breaks a run's id or a path itself still lets it be copied as one.
+    """
+    return textwrap.fill(
+        text,
+        max(width, 20),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """Write text as it is, never cut or wrapped."""
+    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
     """Write one JSON document on stdout."""
     sys.stdout.write(to_json(value, indent=2) + "\n")
+
+
+def working(text: str) -> Status:
+    """Return a context manager that shows the text with a spinner, on a terminal only."""
+    return stderr().status(Text(text))
+
+
+def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
+    """Write names and values below each other on stdout."""
+    console = stdout()
+    facts = list(facts)
+    indent = max(len(name) for name, _ in facts) + 2
+    for name, value in facts:
+        text = wrapped(literal(value).plain, console.width - indent).replace(
+            "\n", "\n" + " " * indent
+        )
+        console.print(Text.assemble((name.ljust(indent), "bold"), text), soft_wrap=True)
+
+
+def print_table(made: Table) -> None:
+    """Write a table on stdout, without the blanks that fill its last column up in a pipe."""
+    console = stdout()
+    if console.is_terminal:
+        console.print(made)
+        return
+    with console.capture() as capture:
+        console.print(made)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> int:
+    """Return how many of the first columns a table can show whole in ``width`` cells."""
+    used = -1
+    for count, column in enumerate(columns):
+        used += 1 + max([cell_len(column), *(_cell(row[count]).cell_len for row in rows)])
+        if used > width:
+            return count
+    return len(columns)
 
 
 def table(
@@ -68,8 +141,12 @@ def table(
             overflow="fold" if column in fold else "ellipsis",
         )
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else literal(cell) for cell in row))
+        made.add_row(*map(_cell, row))
     return made
+
+
+def _cell(value: Any) -> Text:
+    return value if isinstance(value, Text) else literal(value)
 
 
 def literal(value: Any) -> Text:
@@ -92,8 +169,3 @@ def seconds(value: float | None) -> str | None:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def printable_lines(text: str) -> str:
-    """Return text with its line breaks kept and every other control character escaped."""
-    return "\n".join(printable(line) for line in text.splitlines())

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cnn_core.backbones.catalog import BACKBONES
 from cnn_core.backbones.network import build_network
+from cnn_core.backbones.weights import weights_file
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import open_index
 from cnn_core.datasets.split import divide
-from cnn_core.errors import UserError
+from cnn_core.errors import UserError, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
 from cnn_core.preset_files import load_experiment, to_toml
@@ -33,11 +35,18 @@ def new_run(runs_dir: Path, experiment: Experiment) -> Path:
 def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None:
     """Raise the UserError that training would end with, before anything is written.
 
-    Looks for the device, the data set, a possible split, and builds the network without
-    memory; weights and pixels are not read.
+    Looks for the device, the file of weights, the data set, a possible split, and builds the
+    network without memory; weights and pixels are not read, nor are weights downloaded.
     """
     resolve_precision(experiment.train.precision, resolve_device(device))
+    if experiment.model.weights not in ("none", "imagenet"):
+        weights_file(BACKBONES[experiment.model.backbone], experiment.model.weights)
     index = open_index(experiment.data, data_dir)
+    if len(index.classes) < 2:
+        raise UserError(
+            f"data set {experiment.data.dataset!r} in {printable(index.root)}: only the class "
+            f"'{printable(index.classes[0])}', expected two or more to tell apart"
+        )
     divide(index, experiment.data)
     assert experiment.data.image_size is not None
     network = build_network(

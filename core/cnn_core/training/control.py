@@ -10,6 +10,7 @@ Source = Callable[[], Iterable[tuple[RequestKind, float | None]]]
 
 # Requests may lie in files on a network disk: asking for them is not free.
 _POLL_INTERVAL_S = 0.25
+_PAUSE_STEP_S = 0.05
 
 
 class Control:
@@ -18,8 +19,8 @@ class Control:
     def __init__(self) -> None:
         self._source: Source | None = None
         self._polled = 0.0
-        self._changed = threading.Event()
-        self._lock = threading.Lock()
+        # A signal's handler asks in the training thread, maybe while that holds the lock.
+        self._lock = threading.RLock()
         self._checkpoint = False
         self._lr: float | None = None
         self.stopping = False
@@ -46,7 +47,6 @@ class Control:
                     self._checkpoint = True
                 case "set_lr":
                     self._lr = value
-        self._changed.set()
 
     def poll(self) -> None:
         """Bring in requests from the source, if it is time to look."""
@@ -58,10 +58,9 @@ class Control:
             self.request(kind, value)
 
     def wait_while_paused(self) -> None:
-        """Return when training may go on or shall stop; uses no processor time."""
+        """Return when training may go on or shall stop; uses hardly any processor time."""
         while self.paused and not self.stopping:
-            self._changed.wait(_POLL_INTERVAL_S)
-            self._changed.clear()
+            time.sleep(_PAUSE_STEP_S)
             self.poll()
 
     def take_checkpoint(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cnn_tui.options import DataDir, Json
-from cnn_tui.output import narrate, print_json, stderr, stdout, table
+from cnn_tui.output import narrate, print_json, print_table, stderr, table
 
 
 def presets(as_json: Json = False) -> None:
@@ -30,7 +30,7 @@ def presets(as_json: Json = False) -> None:
         print_json(rows)
         return
     columns = ["name", "dataset", "backbone", "epochs", "notes"]
-    stdout().print(
+    print_table(
         table(
             columns,
             [[row[key] for key in columns] for row in rows],
@@ -70,7 +70,7 @@ def datasets(
         print_json(rows)
         return
     columns = ["name", "classes", "image_size", "help"]
-    stdout().print(
+    print_table(
         table(
             ["name", "classes", "size", "what it is"],
             [[row[key] for key in columns] for row in rows],
@@ -101,7 +101,7 @@ def backbones(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    stdout().print(
+    print_table(
         table(
             ["name", "size", "smallest", "weights", "options", "what it is"],
             [

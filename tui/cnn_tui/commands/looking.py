@@ -1,5 +1,6 @@
 """summary, split: what a preset will train, before it does."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ from rich.text import Text
 
 from cnn_core.errors import UserError
 from cnn_tui.options import DataDir, Json, PresetName, Settings
-from cnn_tui.output import narrate, print_json, stdout, table
+from cnn_tui.output import narrate, print_json, print_table, table
 
 if TYPE_CHECKING:
     from cnn_core.config import Data
@@ -20,10 +21,11 @@ def summary(
     data_dir: DataDir,
     preset: Annotated[
         str | None,
-        typer.Argument(metavar="[PRESET]", help="A preset file or the name of a shipped one."),
+        typer.Argument(metavar="PRESET", help="A preset file or the name of a shipped one."),
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option("--backbone", help="A backbone, instead of a preset.")
+        str | None,
+        typer.Option("--backbone", metavar="NAME", help="A backbone, instead of a preset."),
     ] = None,
     classes: Annotated[
         int | None, typer.Option("--classes", min=1, help="Number of classes of the last layer.")
@@ -113,7 +115,7 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
     ]
     total = [f"{len(rows)} classes", *totals.values(), sum(totals.values())]
     cells.append([Text(""), *(Text(str(cell), style="bold") for cell in total)])
-    stdout().print(table(columns, cells, right=["label", "train", "val", "test", "total"]))
+    print_table(table(columns, cells, right=["label", "train", "val", "test", "total"]))
     counts = [row.train for row in rows]
     if min(counts) and max(counts) >= 5 * min(counts):
         narrate(
@@ -133,20 +135,19 @@ def _count_classes(data: "Data", data_dir: Path) -> int:
 
 
 def _print_summary(made: "Summary") -> None:
-    console = stdout()
     layers = [
         [row.name, row.type, str(list(row.output_shape)), f"{row.parameters:,}"]
         for row in made.layers
     ]
-    console.print(
+    print_table(
         table(["name", "layer (type)", "output shape", "parameters"], layers, right=["parameters"])
     )
-    console.print()
+    sys.stdout.write("\n")
     stages = [[row.name, f"{row.parameters:,}", f"{row.trainable:,}"] for row in made.stages]
-    console.print(
+    print_table(
         table(["stage", "parameters", "trainable"], stages, right=["parameters", "trainable"])
     )
-    console.print()
+    sys.stdout.write("\n")
     totals = [
         ["total parameters", f"{made.total:,}"],
         ["trainable", f"{made.trainable:,}"],
@@ -156,4 +157,4 @@ def _print_summary(made: "Summary") -> None:
         ["parameters", f"{made.params_mb:.2f} MB"],
         ["estimated total", f"{made.total_mb:.2f} MB"],
     ]
-    console.print(table(["", "sum"], totals, right=["sum"]))
+    print_table(table(["", "sum"], totals, right=["sum"]))

@@ -6,11 +6,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from cnn_core.files import to_json
 from cnn_tui.options import Json, RunName, RunsDir
-from cnn_tui.output import literal, narrate, percent, print_json, seconds, stdout, table
+from cnn_tui.output import (
+    fitting,
+    literal,
+    narrate,
+    percent,
+    print_facts,
+    print_json,
+    print_table,
+    seconds,
+    stdout,
+    table,
+)
 
 if TYPE_CHECKING:
     from cnn_core.runs.compare import Comparison
@@ -63,20 +74,26 @@ def runs(
         held = f"no run in {runs_dir}" if expression is None else "no run matches"
         narrate(f"{held}; cnn-tui run digits makes one" if expression is None else held)
         return
-    columns = ["run", "status", "dataset", "backbone", "best val", "test", "epoch", "age"]
-    console = stdout()
-    console.print(
+    columns = ["run", "status", "best val", "test", "epoch", "age", "dataset", "backbone"]
+    cells = [_row(row) for row in rows]
+    # What does not fit is left out from the right; beside the results, long ids are wrapped.
+    shown = max(4, fitting(columns, cells, stdout().width))
+    print_table(
         table(
-            columns,
-            [_row(row) for row in rows],
+            columns[:shown],
+            [row[:shown] for row in cells],
             right=["best val", "test", "epoch", "age"],
+            fold=["run"],
         )
     )
+    if hidden := columns[shown:]:
+        narrate(f"no room for {', '.join(hidden)}: widen the terminal, or use --json")
 
 
 def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
     """Show a run: its result, its epochs, its settings and where it is."""
     from cnn_core.runs.directory import find_run
+    from cnn_core.runs.dotted import flatten
     from cnn_core.runs.reader import read_summary
 
     run_dir = find_run(runs_dir, run)
@@ -86,23 +103,18 @@ def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
         return
     from cnn_tui.headless import result_rows
 
-    console = stdout()
-    console.print(literal(summary["id"]), style="bold")
-    console.print(
-        table(["", ""], [*_facts(summary), *result_rows(summary, str(run_dir))], fold=[""])
-    )
+    print_facts([("id", summary["id"]), *result_rows(summary, str(run_dir)), *_facts(summary)])
     if summary["history"]:
-        console.print()
-        _print_history(console, summary)
-    console.print()
-    settings = _flat(summary["config"])
-    console.print(table(["setting", "value"], settings, fold=["value"]))
+        sys.stdout.write("\n")
+        _print_history(summary)
+    sys.stdout.write("\n")
+    print_facts([(key, _setting(value)) for key, value in flatten(summary["config"]).items()])
 
 
 def compare(
     references: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN...", help="Two or more runs.", show_default=False),
+        typer.Argument(metavar="RUN", help="Two or more runs.", show_default=False),
     ],
     runs_dir: RunsDir,
     as_json: Json = False,
@@ -132,27 +144,29 @@ def _row(row: dict[str, Any]) -> list[Any]:
     return [
         row["id"],
         Text(row["status"], style=STATUS_STYLES[row["status"]]),
-        row["dataset"],
-        row["backbone"],
         percent(row["best"]["val_acc"]),
         percent(row["test"]["acc"]),
         f"{row['epoch']}/{row['epochs']}",
         _age(row["created"]),
+        row["dataset"],
+        row["backbone"],
     ]
 
 
 def _print_comparison(comparison: "Comparison") -> None:
-    console = stdout()
-    heads = [literal(run_id).plain for run_id in comparison.ids]
+    # Ids are long: numbers stand for them, so that the columns stay narrow.
+    heads = [f"#{number}" for number in range(1, len(comparison.ids) + 1)]
+    print_facts(zip(heads, comparison.ids, strict=True))
+    sys.stdout.write("\n")
     if comparison.settings:
-        rows = [[key, *(_value(v) for v in values)] for key, values in comparison.settings.items()]
-        console.print(table(["setting", *heads], rows, fold=heads))
-        console.print()
+        rows = [[key, *map(_setting, values)] for key, values in comparison.settings.items()]
+        print_table(table(["setting", *heads], rows, fold=heads))
     else:
-        console.print("the settings are the same")
+        sys.stdout.write("the settings are the same\n")
+    sys.stdout.write("\n")
     shown: dict[str, tuple[str, Callable[[Any], str | None]]] = {
         "best_val_acc": ("best validation accuracy", percent),
-        "best_epoch": ("best epoch", _value),
+        "best_epoch": ("best epoch", _grouped),
         "test_acc": ("test accuracy", percent),
         "total_s": ("time", seconds),
         "params_total": ("parameters", _grouped),
@@ -166,12 +180,13 @@ def _print_comparison(comparison: "Comparison") -> None:
             cells[position].stylize("bold green")
             cells[position].append(" *")
         results.append([label, *cells])
-    console.print(table(["result", *heads], results, fold=heads))
+    print_table(table(["result", *heads], results, fold=heads))
     narrate("* best")
 
 
-def _value(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _setting(value: Any) -> str | None:
+    """Return a setting as a preset has it."""
+    return None if value is None else value if isinstance(value, str) else to_json(value)
 
 
 def _grouped(value: int | None) -> str | None:
@@ -189,6 +204,8 @@ def _age(created: float) -> str:
 def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
     split, params = summary["split"], summary["params"]
     facts: list[tuple[str, Any]] = []
+    if summary["error"]:
+        facts.append(("error", summary["error"]))
     if split["train"] is not None:
         counts = f"{split['train']} train, {split['val']} val, {split['test']} test"
         facts.append(("images", f"{counts}; {split['classes']} classes"))
@@ -203,7 +220,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
     return facts
 
 
-def _print_history(console: Console, summary: dict[str, Any]) -> None:
+def _print_history(summary: dict[str, Any]) -> None:
     best = summary["best"]["epoch"]
     rows = []
     for epoch in summary["history"]:
@@ -220,18 +237,8 @@ def _print_history(console: Console, summary: dict[str, Any]) -> None:
         ]
         rows.append([Text(cell if cell is not None else "–", style=style) for cell in cells])
     columns = ["epoch", "train loss", "train acc", "val loss", "val acc", "lr", "time", " "]
-    console.print(table(columns, rows, right=columns[:-1]))
+    print_table(table(columns, rows, right=columns[:-1]))
 
 
 def _number(value: Any) -> str | None:
     return None if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat += _flat(value, f"{prefix}{key}.")
-        else:
-            flat.append((prefix + key, value))
-    return flat

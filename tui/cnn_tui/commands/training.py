@@ -9,7 +9,7 @@ import typer
 
 from cnn_core.locations import cache_dir
 from cnn_tui.options import DataDir, Device, Json, PresetName, RunName, RunsDir, Settings
-from cnn_tui.output import narrate, stdout, table
+from cnn_tui.output import narrate, print_facts, working
 
 Headless = Annotated[
     bool, typer.Option("--headless", help="Train without the app, as this version always does.")
@@ -22,9 +22,12 @@ def run(
     runs_dir: RunsDir,
     data_dir: DataDir,
     device: Device = "auto",
-    name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the run.")
+    ] = None,
     tags: Annotated[
-        list[str] | None, typer.Option("--tag", help="A word to find the run by; may be repeated.")
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="A word to find the run by; may be repeated."),
     ] = None,
     _headless: Headless = False,
     detach: Annotated[
@@ -38,20 +41,16 @@ def run(
     """
     from cnn_core.preset_files import load_experiment
 
-    overrides = list(settings)
-    experiment = load_experiment(preset, overrides)
-    if name is not None:
-        experiment = experiment.model_copy(update={"name": name})
-    if tags:
-        experiment = experiment.model_copy(update={"tags": [*experiment.tags, *tags]})
+    experiment = load_experiment(preset, settings, name=name, tags=tags or ())
 
-    from cnn_core.runs.session import check_startable, new_run
+    with working("loading torch and looking for the data"):
+        from cnn_core.runs.session import check_startable, new_run
 
-    check_startable(experiment, data_dir, device)
-    run_dir = new_run(runs_dir, experiment)
+        check_startable(experiment, data_dir, device)
+        run_dir = new_run(runs_dir, experiment)
     if detach:
         _detach(run_dir, data_dir, device)
-        stdout().print(run_dir.name)
+        sys.stdout.write(f"{run_dir.name}\n")
         return
     _train(run_dir, data_dir, device, as_json=as_json)
 
@@ -69,7 +68,8 @@ def resume(
 
     run_dir = find_run(runs_dir, run)
 
-    from cnn_core.runs.session import check_resumable
+    with working("loading torch"):
+        from cnn_core.runs.session import check_resumable
 
     check_resumable(run_dir)
     _train(run_dir, data_dir, device, as_json=as_json)
@@ -118,13 +118,20 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
             else:
                 finished = headless.follow(events, headless.PlainLines())
     except KeyboardInterrupt:
-        narrate(f"aborted; cnn-tui resume {run_dir.name} goes on from the last checkpoint")
+        narrate(
+            "aborted; to go on from the last checkpoint:",
+            command=f"cnn-tui resume {run_dir.name}",
+        )
         raise typer.Exit(130) from None
+    except BrokenPipeError:  # nobody reads the events any more: end as on Ctrl-C
+        control.request("stop")
+        for _ in events:
+            pass
+        raise
     if not as_json:
-        rows = headless.result_rows(read_summary(run_dir), str(run_dir))
-        stdout().print(table(["", ""], rows, fold=[""]))
+        print_facts(headless.result_rows(read_summary(run_dir), str(run_dir)))
         if finished.status == "stopped":
-            narrate(f"cnn-tui resume {run_dir.name} goes on from here")
+            narrate("to go on from here:", command=f"cnn-tui resume {run_dir.name}")
     raise typer.Exit(headless.exit_code(finished))
 
 
