@@ -26,7 +26,7 @@ from cnn_core.errors import UserError, printable
 from cnn_core.progress import Progress, Remark
 
 MEMORY_SHARE = 0.5
-"""Above this share of the available memory, the user is told that training may wait for the disk."""
+"""Pixels above this share of the available memory bring a warning that the disk may be slow."""
 
 LOCK_POLL_S = 0.2
 
