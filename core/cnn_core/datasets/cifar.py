@@ -25,19 +25,19 @@ CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 60.0
 
 
-def read(source: str, root: Path) -> Index:
+def read(source: str, base_folder: str, root: Path) -> Index:
     """Return the images of torchvision's class ``source``, whose file names and sums count.
 
     The batches may lie in ``root`` or beside it. Raises UserError naming a file that is not
     whole.
     """
-    official = _official(source)
-    folders = (root / official.base_folder, root.parent / official.base_folder)
+    folders = (root / base_folder, root.parent / base_folder)
     folder = next((place for place in folders if place.is_dir()), None)
     if folder is None:
         if is_divided(root):
             return index_of_parts(root)
         raise NotFoundError(*folders, root / "train")
+    official = _official(source)
     meta = _load(folder / official.meta["filename"], official.meta["md5"])
     labels: list[int] = []
     parts: list[int] = []
@@ -61,7 +61,7 @@ def read(source: str, root: Path) -> Index:
     )
 
 
-def download(source: str, root: Path) -> Generator[Progress, None, None]:
+def download(source: str, base_folder: str, root: Path) -> Generator[Progress, None, None]:
     """Fetch the archive, check its sum, and put the folder of batches into ``root``.
 
     Nothing is left behind by a download that fails; CnnTuiError says why it did.
@@ -73,8 +73,8 @@ def download(source: str, root: Path) -> Generator[Progress, None, None]:
         yield from _fetch(official.url, archive, official.tgz_md5)
         with tarfile.open(archive) as tar:
             tar.extractall(scratch, filter="data")
-        shutil.rmtree(root / official.base_folder, ignore_errors=True)
-        Path(scratch, official.base_folder).rename(root / official.base_folder)
+        shutil.rmtree(root / base_folder, ignore_errors=True)
+        Path(scratch, base_folder).rename(root / base_folder)
 
 
 def _fetch(url: str, target: Path, md5: str) -> Generator[Progress, None, None]:
@@ -132,18 +132,18 @@ class _ArrayUnpickler(pickle.Unpickler):
         return allowed[name]
 
 
-def _add(name: str, source: str, classes: int) -> None:
+def _add(name: str, source: str, classes: int, base_folder: str) -> None:
     entry = Dataset(
         name=name,
         help=f"60,000 photographs of 32x32 pixels in {classes} classes",
         native_size=SIDE,
         classes=classes,
         how_to_get=f"Unpack https://www.cs.toronto.edu/~kriz/cifar-{classes}-python.tar.gz there.",
-        read=functools.partial(read, source),
-        download=functools.partial(download, source),
+        read=functools.partial(read, source, base_folder),
+        download=functools.partial(download, source, base_folder),
     )
     DATASETS.add(name, entry)
 
 
-_add("cifar10", "CIFAR10", 10)
-_add("cifar100", "CIFAR100", 100)
+_add("cifar10", "CIFAR10", 10, "cifar-10-batches-py")
+_add("cifar100", "CIFAR100", 100, "cifar-100-python")

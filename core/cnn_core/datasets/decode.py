@@ -13,7 +13,7 @@ DECODER_VERSION = 1
 """Counts up whenever the same file would give other pixels, so that no old cache is used."""
 
 MAX_PIXELS = 89_478_485
-"""Larger images are refused: 256 MB as RGB, Pillow's own limit of suspicion."""
+"""Larger images are refused: 256 MiB as RGB, Pillow's own limit of suspicion."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

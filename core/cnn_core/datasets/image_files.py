@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from cnn_core.datasets.index import TEST, TRAIN, VAL, Index, index_of_files
 from cnn_core.errors import UserError, did_you_mean, printable
@@ -96,11 +95,9 @@ def index_of_lists(
             folder = line.split("/", 1)[0]
             if folder in dropped:
                 continue
-            place = f"{printable(lists / file)}, line {number}"
-            if line not in present:
-                _refuse(place, line, root, label_of)
-            if line in where:
-                raise UserError(f"{place}: '{printable(line)}' is listed already in {where[line]}")
+            if line not in present or line in where:
+                place = f"{printable(lists / file)}, line {number}"
+                raise UserError(f"{place}: {_mistake(line, root, label_of, where)}")
             where[line] = f"{file}, line {number}"
             labels.append(label_of[folder])
             parts.append(part)
@@ -112,14 +109,15 @@ def index_of_lists(
     return index_of_files(root, classes, list(where), labels, parts)
 
 
-def _refuse(place: str, line: str, folder: Path, label_of: dict[str, int]) -> NoReturn:
+def _mistake(line: str, root: Path, label_of: dict[str, int], where: dict[str, str]) -> str:
+    if line in where:
+        return f"'{printable(line)}' is listed already in {where[line]}"
     name, slash, _ = line.partition("/")
     if not slash:
-        raise UserError(f"{place}: '{printable(line)}' is not of the form class/file")
+        return f"'{printable(line)}' is not of the form class/file"
     if name not in label_of:
-        near = printable(did_you_mean(name, label_of))
-        raise UserError(f"{place}: unknown class '{printable(name)}'{near}")
-    raise UserError(f"{place}: no image '{printable(line)}' in {printable(folder)}")
+        return f"unknown class '{printable(name)}'{printable(did_you_mean(name, label_of))}"
+    return f"no image '{printable(line)}' in {printable(root)}"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

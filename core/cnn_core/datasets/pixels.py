@@ -26,7 +26,7 @@ from cnn_core.errors import UserError, printable
 from cnn_core.progress import Progress, Remark
 
 MEMORY_SHARE = 0.5
-"""Pixels are held in memory where they take less than this share of what is available."""
+"""Pixels above this share of the available memory bring a warning that the disk may be slow."""
 
 LOCK_POLL_S = 0.2
 
@@ -45,8 +45,9 @@ def load_pixels(
 ) -> Generator[Progress | Remark, None, Pixels]:
     """Return the pixels of all images of the index, decoded at the first call only.
 
-    They are a plain array where memory allows, else mapped from the disk. Raises UserError where
-    ``cache_dir`` cannot be used or is too small.
+    They are mapped from the disk: that takes no time, the system keeps in memory what fits, and
+    several processes share it. Raises UserError where ``cache_dir`` cannot be used or is too
+    small.
     """
     try:
         content = yield from fingerprint(index, cache_dir / "fingerprints")
@@ -71,12 +72,11 @@ def load_pixels(
             for position, why in json.loads((folder / META).read_bytes())["corrupt"]
         }
         needed, available = math.prod(recipe.shape), psutil.virtual_memory().available
-        if needed < MEMORY_SHARE * available:
-            return Pixels(np.load(folder / PIXELS), corrupt, content)
-        yield Remark(
-            f"{needed / 1e9:.2f} GB of pixels stay on the disk, as only {available / 1e9:.2f} GB "
-            "of memory are available; training may wait for the disk"
-        )
+        if needed > MEMORY_SHARE * available:
+            yield Remark(
+                f"the pixels take {needed / 1e9:.2f} GB and {available / 1e9:.2f} GB of memory are "
+                "available: training may wait for the disk"
+            )
         return Pixels(np.load(folder / PIXELS, mmap_mode="r"), corrupt, content)
     except OSError as error:
         raise UserError(

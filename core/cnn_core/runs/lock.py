@@ -74,7 +74,7 @@ def is_live(run_dir: Path) -> bool:
     try:
         descriptor = os.open(run_dir / LOCK, os.O_RDONLY)
     except OSError:
-        return False  # no lock file, or nobody could have opened it for writing
+        return False  # never locked, or not ours to look at
     try:
         # Shared, so that two probes at once don't take each other for a writer.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

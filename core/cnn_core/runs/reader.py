@@ -103,9 +103,8 @@ def with_true_status(
 ) -> dict[str, Any]:
     """Return the document, "interrupted" if it claims a process that is no more."""
     if document["status"] in _ALIVE and not is_live(run_dir):
-        document = (
-            read_again()
-        )  # the run may have ended in between; now there is no one to change it
+        # It may have ended since the document was read; now there is nobody to change it.
+        document = read_again()
         if document["status"] in _ALIVE:
             return document | {"status": "interrupted"}
     return document

@@ -52,8 +52,8 @@ def send_request(run_dir: Path, kind: str, value: float | None = None) -> None:
 def take_requests(run_dir: Path) -> list[Request]:
     """Return the requests sent since the last call, in order, and remove them.
 
-    One that can't be read is removed too, with a note in log.txt. Takes about 10 µs on a local
-    disk if there are none.
+    One that can't be read is removed too, with a note in log.txt. Where there are none, this
+    takes some 20 µs on a local disk.
     """
     taken = []
     for path in _pending(run_dir):

@@ -54,7 +54,8 @@ class RunSummary:
                 self._status, self._error, self._started = "running", None, event
                 self._forget_after(event.resumed_epoch or 0)
             case EpochFinished():
-                self._epochs = [old for old in self._epochs if old.epoch < event.epoch]
+                while self._epochs and self._epochs[-1].epoch >= event.epoch:
+                    self._epochs.pop()  # trained again
                 self._epochs.append(event)
             case TestEvaluated():
                 self._tests[event.checkpoint] = event
@@ -62,7 +63,7 @@ class RunSummary:
                 self._status, self._error = event.status, event.error
 
     def document(self) -> dict[str, Any]:
-        """Return the summary as a new document of plain dicts, lists and scalars."""
+        """Return the summary as plain dicts, lists and scalars."""
         start = self._started
         last = self._epochs[-1] if self._epochs else None
         best = next((epoch for epoch in reversed(self._epochs) if epoch.best), None)

@@ -36,7 +36,7 @@ class Batches:
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             if images_NHWC.nbytes < DEVICE_SHARE * free:
-                self._resident_NHWC = torch.from_numpy(np.ascontiguousarray(images_NHWC)).to(device)
+                self._resident_NHWC = _copy_to(device, images_NHWC)
         self._labels = torch.from_numpy(labels).to(device)
         # ((x / 255) - mean) / std as one product and one sum.
         self._scale_C11 = torch.from_numpy(1 / (255 * std)).view(-1, 1, 1).to(device)
@@ -59,6 +59,15 @@ class Batches:
     def normalize(self, images_NCHW: Tensor) -> Tensor:
         """Return float32 images with the data set's mean taken off and deviation divided out."""
         return images_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
+
+
+def _copy_to(device: torch.device, images_NHWC: npt.NDArray[np.uint8]) -> Tensor:
+    """Return the pixels on the device, copied in pieces: they may be mapped from a larger file."""
+    resident_NHWC = torch.empty(images_NHWC.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(images_NHWC), 1024):
+        piece = np.array(images_NHWC[start : start + 1024])
+        resident_NHWC[start : start + 1024] = torch.from_numpy(piece)
+    return resident_NHWC
 
 
 def epoch_order(positions: Positions, *, seed: int, epoch: int) -> Tensor:
