@@ -1,6 +1,7 @@
 """The command line: ``cnn-tui``. Importing it costs no torch, so that --help is quick."""
 
 import importlib.metadata
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -85,4 +86,8 @@ def main() -> None:
     # Whoever starts us without standard streams (`>&-`) wants no output, not a crash.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 whatever the locale; a class name from the disk may be no UTF-8 at all.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     app(prog_name="cnn-tui")

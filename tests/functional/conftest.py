@@ -1,0 +1,161 @@
+"""The real command in a process of its own, with its folders in a temporary one."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "cnn_tui"]
+PATIENCE_S = 120
+
+
+class Cli:
+    """``cnn-tui`` below one folder: its runs, data and cache."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs, self.data = folder / "runs", folder / "data"
+        self.data.mkdir(parents=True)
+        self.env = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("CNN_TUI_")},
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "core"), str(ROOT / "tui")]),
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "80",
+            "CNN_TUI_RUNS": str(self.runs),
+            "CNN_TUI_DATA": str(self.data),
+            "CNN_TUI_CACHE": str(folder / "cache"),
+        }
+        self.first: subprocess.CompletedProcess[str] | None = None
+        """What the first of the stored runs printed."""
+        self._started: list[subprocess.Popen[str]] = []
+
+    def __call__(
+        self, *arguments: str | Path, rc: int = 0, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whose exit code must be ``rc``; no traceback, ever."""
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            capture_output=True,
+            encoding="utf-8",
+            cwd=self.folder,
+            env=self.env | env,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == rc, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr + done.stdout
+        return done
+
+    def json(self, *arguments: str | Path) -> Any:
+        """Return the one JSON document that a command writes."""
+        return json.loads(self(*arguments, "--json").stdout)
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command and return its process."""
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            cwd=self.folder,
+            env=self.env,
+        )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what a failed test left running."""
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+    def run_dirs(self) -> list[Path]:
+        """Return the folders of all runs, the oldest first."""
+        return sorted(self.runs.glob("2*"))
+
+    def only_run(self) -> Path:
+        """Return the folder of the only run."""
+        (run_dir,) = self.run_dirs()
+        return run_dir
+
+    @staticmethod
+    def wait_for(condition: Callable[[], Any]) -> Any:
+        """Return the condition's value once it is true."""
+        until = time.monotonic() + PATIENCE_S
+        while not (value := condition()):
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.02)
+        return value
+
+    @staticmethod
+    def events(run_dir: Path, kind: str) -> list[dict[str, Any]]:
+        """Return the events of one kind in a run's log, none if there is no log yet."""
+        try:
+            lines = (run_dir / "events.jsonl").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+    @staticmethod
+    def make_images(root: Path, classes: list[str], count: int) -> None:
+        """Write ``count`` random 8x8 images for each class below ``root``."""
+        random = np.random.default_rng(0)
+        for name in classes:
+            folder = root / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels_HWC = random.integers(0, 256, (8, 8, 3), np.uint8)
+                Image.fromarray(pixels_HWC).save(folder / f"{number}.png")
+
+    @staticmethod
+    def assert_same_weights(one: Path, other: Path, name: str) -> None:
+        """Fail unless the checkpoints of two runs hold the same network, bit for bit."""
+        left, right = (
+            torch.load(run_dir / "checkpoints" / f"{name}.pt", weights_only=True)["model"]
+            for run_dir in (one, other)
+        )
+        assert left.keys() == right.keys()
+        for key, value in left.items():
+            assert torch.equal(value, right[key]), key
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    """The command over empty folders."""
+    made = Cli(tmp_path / "cli")
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The command over two finished runs of two epochs, for commands that only look."""
+    made = Cli(tmp_path_factory.mktemp("stored"))
+    two = ("--headless", "--set", "train.epochs=2")
+    made.first = made("run", "digits", *two, "--name", "first", "--tag", "one")
+    made("run", "digits", *two, "--name", "second", "--set", "optim.lr=0.001")
+    return made
+
+
+@pytest.fixture(scope="session")
+def slow() -> tuple[str, ...]:
+    """A training slow enough to be caught in the middle."""
+    settings = ("train.epochs=6", "train.batch_size=16", "data.limit=800")
+    return ("run", "digits", *(part for item in settings for part in ("--set", item)))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, slow: tuple[str, ...]) -> Path:
+    """The folder of the slow training, run to its end in one go."""
+    made = Cli(tmp_path_factory.mktemp("undisturbed"))
+    made(*slow)
+    return made.only_run()

@@ -1,0 +1,98 @@
+"""presets, datasets, backbones, summary, split, doctor: what there is, before training."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+real_data = pytest.mark.skipif(
+    not Path(os.environ.get("CNN_TUI_DATA", ""), "caltech101/train.txt").is_file(),
+    reason="CNN_TUI_DATA names no folder with caltech101 and its train.txt",
+)
+
+
+@pytest.mark.parametrize("command", ["presets", "datasets", "backbones"])
+def test_what_there_is_to_choose_from(cli, command):
+    rows = cli.json(command)
+    names = [row["name"] for row in rows]
+    assert names == sorted(set(names))
+    assert set(names) & {"digits", "alexnet"}
+    text = cli(command).stdout
+    assert all(f"\n{name} " in text for name in names)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "figures"),
+    [
+        ("alexnet", {"parameters": "61,100,840", "params_mb": "233.08", "input_mb": "0.57"}),
+        (
+            "vgg16",
+            {
+                "parameters": "138,357,544",
+                "params_mb": "527.79",
+                "forward_backward_mb": "218.78",
+                "total_mb": "747.15",
+                "input_mb": "0.57",
+            },
+        ),
+    ],
+)
+def test_the_layer_table_gives_the_published_figures(cli, backbone, figures):
+    document = cli.json("summary", "--backbone", backbone, "--classes", "1000")
+    text = cli("summary", "--backbone", backbone, "--classes", "1000").stdout
+    assert f"{document['total']:,}" == figures["parameters"]
+    assert figures.pop("parameters") in text
+    for key, figure in figures.items():
+        assert f"{document[key]:.2f}" == figure
+        assert f" {figure} MB\n" in text
+
+
+def test_the_summary_of_a_preset_knows_what_is_frozen(cli):
+    document = cli.json("summary", "vgg16", "--set", "freeze.policy=convolutional")
+    convolutional = 14_714_688
+    head = 4096 * 101 + 101
+    assert document["frozen"] == convolutional
+    assert document["total"] == 138_357_544 - (4096 * 1000 + 1000) + head
+    assert document["trainable"] == document["total"] - convolutional
+    stages = {row["name"]: row["trainable"] for row in document["stages"]}
+    assert stages["head"] == head
+
+
+def test_the_split_of_the_digits(cli):
+    document = cli.json("split", "digits")
+    assert document["classes"] == 10
+    assert sum(document["totals"].values()) == 1797
+    assert sum(row["train"] for row in document["rows"]) == document["totals"]["train"]
+    lines = cli("split", "digits").stdout.splitlines()
+    assert lines[0].split() == ["label", "class", "train", "val", "test", "total"]
+    assert len(lines) == 12
+    assert lines[-1].split()[0:2] == ["10", "classes"]
+    assert lines[-1].split()[-1] == "1797"
+
+
+@real_data
+def test_the_split_of_caltech_101_is_the_published_one(cli):
+    cli.env["CNN_TUI_DATA"] = os.environ["CNN_TUI_DATA"]
+    document = cli.json("split", "caltech101-alexnet-scratch")
+    assert document["totals"] == {"train": 2892, "val": 2892, "test": 2893}
+    assert document["classes"] == 101
+    rows = document["rows"]
+    assert (rows[1]["train"], rows[1]["val"]) == (267, 267)
+    assert (rows[4]["train"], rows[4]["val"]) == (15, 16)
+
+
+def test_doctor_finds_this_machine_fit(cli):
+    checks = {check["name"]: check for check in cli.json("doctor")}
+    assert checks.keys() >= {"python", "torch", "memory", "data folder", "runs folder", "data sets"}
+    assert all(check["state"] in ("ok", "warning") for check in checks.values())
+    assert checks["data sets"]["finding"] == "digits"
+    assert all(check["remedy"] for check in checks.values() if check["state"] == "warning")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
+def test_doctor_fails_where_runs_cannot_be_written(cli):
+    cli.runs.mkdir(mode=0o500)
+    done = cli("doctor", "--json", rc=1)
+    failed = [check for check in json.loads(done.stdout) if check["state"] == "failure"]
+    assert [check["name"] for check in failed] == ["runs folder"]

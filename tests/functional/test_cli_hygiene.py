@@ -1,0 +1,117 @@
+"""Help, pipes, streams and imports: the manners of a command-line program."""
+
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from cnn_tui.cli import app
+
+COMMANDS = sorted(get_command(app).commands)
+QUICK = [[], *([command] for command in COMMANDS)]
+
+
+def _installed() -> bool:
+    try:
+        importlib.metadata.version("cnn-tui")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("command", QUICK, ids=lambda command: " ".join(command) or "cnn-tui")
+def test_every_command_has_help_that_fits_80_columns(cli, command):
+    done = cli(*command, "--help")
+    assert f"Usage: {' '.join(['cnn-tui', *command])} " in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stderr == ""
+
+
+def test_the_version(cli):
+    version = cli("--version").stdout
+    assert version.startswith("cnn-tui ")
+    if _installed():
+        assert version.split() == ["cnn-tui", importlib.metadata.version("cnn-tui")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["runs"], ["runs", "--json"], ["show", "last"], ["presets"], ["datasets"]],
+    ids=" ".join,
+)
+def test_what_only_looks_imports_no_torch_and_no_app(stored, arguments):
+    code = (
+        "import sys\n"
+        "from cnn_tui.cli import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    heavy = {'torch', 'torchvision', 'sklearn', 'textual'} & set(sys.modules)\n"
+        "    sys.stderr.write(f'heavy: {sorted(heavy)}')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        env=stored.env,
+        cwd=stored.folder,
+        check=True,
+    )
+    assert done.stderr.endswith("heavy: []")
+    assert done.stdout
+
+
+def test_training_without_the_app_imports_none_of_it(cli):
+    code = (
+        "import sys\n"
+        "from cnn_tui.cli import main\n"
+        "sys.argv[1:] = ['run', 'digits', '--headless', '--device', 'nonsense']\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    import cnn_tui.headless\n"
+        "    sys.stdout.write(str({'torch', 'textual'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=cli.env
+    )
+    assert done.returncode == 2
+    assert done.stdout == "{'torch'}"
+
+
+@pytest.mark.parametrize("arguments", [["runs", "--json"], ["show", "last"], ["--help"]])
+def test_a_reader_that_has_had_enough_is_no_error(stored, arguments):
+    process = stored.start(*arguments)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.wait()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_crash(stored, closed):
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m cnn_tui runs {closed}', sys.executable],
+        capture_output=True,
+        encoding="utf-8",
+        env=stored.env,
+        cwd=stored.folder,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_full_disk_is_told_in_one_line(stored):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cnn_tui", "runs"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=stored.env,
+            cwd=stored.folder,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

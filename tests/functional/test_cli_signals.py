@@ -1,0 +1,106 @@
+"""Stopping, pausing, killing and resuming: nothing is lost, and nothing changes."""
+
+import signal
+
+from cnn_core.preset_files import load_experiment
+from cnn_core.runs.session import new_run
+
+
+def started(cli, *arguments: str, epochs: int = 1):
+    """Start training and return process and folder once it has trained a few epochs more."""
+    process = cli.start(*arguments)
+    run_dir = cli.wait_for(lambda: cli.run_dirs() or None)[0]
+    before = len(cli.events(run_dir, "epoch_finished")) if arguments[0] == "resume" else 0
+    cli.wait_for(lambda: len(cli.events(run_dir, "epoch_finished")) >= before + epochs)
+    return process, run_dir
+
+
+def test_stopped_by_ctrl_c_it_goes_on_to_the_same_weights(cli, slow, undisturbed):
+    process, run_dir = started(cli, *slow)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "stopping after this step with a checkpoint" in err
+    assert f"  cnn-tui resume {run_dir.name}\n" in err
+    assert "stopped" in out
+    assert cli.json("show", "last")["status"] == "stopped"
+    assert (run_dir / "checkpoints/last.pt").is_file()
+
+    resumed = cli("resume", "last")
+    assert "going on in epoch" in resumed.stderr
+    assert cli.json("show", "last")["status"] == "finished"
+    cli.assert_same_weights(run_dir, undisturbed, "last")
+    cli.assert_same_weights(run_dir, undisturbed, "best")
+    refused = cli("resume", "last", rc=2)
+    assert "finished: nothing to resume" in refused.stderr
+
+
+def test_killed_aborted_and_terminated_it_goes_on_to_the_same_weights(cli, slow, undisturbed):
+    process, run_dir = started(cli, *slow)
+    process.kill()
+    process.communicate()
+    assert cli.json("show", "last")["status"] == "interrupted"
+
+    process, _ = started(cli, "resume", "last")
+    # Both arrive before the step ends, however fast it is.
+    process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "aborted" in err
+    assert "Traceback" not in err
+    assert cli.json("show", "last")["status"] == "interrupted"
+
+    process, _ = started(cli, "resume", "last")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert cli.json("show", "last")["status"] == "stopped"
+
+    cli("resume", "last")
+    cli.assert_same_weights(run_dir, undisturbed, "last")
+    history = cli.json("show", "last")["history"]
+    assert [epoch["epoch"] for epoch in history] == [1, 2, 3, 4, 5, 6]
+
+
+def test_other_processes_pause_and_stop_it(cli, slow):
+    process, run_dir = started(cli, *slow, "--set", "train.epochs=1000")
+    asked = cli("pause", "last")
+    assert asked.stderr == f"asked {run_dir.name} to pause\n"
+    cli.wait_for(lambda: cli.events(run_dir, "paused"))
+    assert cli.json("show", "last")["status"] == "paused"
+    refused = cli("resume", "last", rc=2)
+    assert f"process {process.pid} on " in refused.stderr
+    cli("unpause", "last")
+    cli.wait_for(lambda: cli.events(run_dir, "unpaused"))
+    cli("stop", run_dir.name[:-2])
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert cli.json("show", "last")["status"] == "stopped"
+    for request in ("stop", "pause", "unpause"):
+        assert "not running" in cli(request, "last", rc=2).stderr
+
+
+def test_a_queued_run_starts_and_stops_when_nobody_reads_its_events(cli):
+    settings = ["train.epochs=100000", "data.limit=100"]
+    run_dir = new_run(cli.runs, load_experiment("digits", settings))
+    assert cli.json("show", "last")["status"] == "queued"
+    process = cli.start("resume", run_dir, "--json")
+    assert any("epoch_finished" in line for line in process.stdout)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() != 0
+    assert cli.json("show", "last")["status"] == "stopped"
+    assert (run_dir / "checkpoints/last.pt").is_file()
+
+
+def test_ctrl_c_ends_a_pause(cli, slow):
+    process, run_dir = started(cli, *slow, "--set", "train.epochs=1000")
+    cli("pause", "last")
+    cli.wait_for(lambda: cli.events(run_dir, "paused"))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert cli.json("show", "last")["status"] == "stopped"
