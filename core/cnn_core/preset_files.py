@@ -1,31 +1,18 @@
 """Presets on the disk: find, read, override, check and write them."""
 
 import contextlib
-import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tomli
 import tomli_w
-from pydantic import BaseModel, ValidationError
 
-from cnn_core.augment.catalog import augment_mistakes
-from cnn_core.backbones.catalog import backbone_mistakes
 from cnn_core.config import Experiment
-from cnn_core.datasets.catalog import DATASETS, resolved_image_size
+from cnn_core.datasets.catalog import resolved_image_size
 from cnn_core.errors import UserError, did_you_mean, printable
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing that is wrong with a preset: ``key`` is dotted, ``message`` a sentence part."""
-
-    key: str
-    message: str
-    value: str = ""
-    """The value that is wrong, shortened, where it tells something."""
+from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
 
 def shipped_presets() -> dict[str, Path]:
@@ -60,7 +47,7 @@ def find_preset(reference: str) -> Path:
     if path.parent.name == "presets" and path.suffix == ".toml" and path.stem in shipped:
         return shipped[path.stem]
     raise UserError(
-        f"no preset '{_clipped(printable(reference))}': neither a file nor a shipped one"
+        f"no preset '{clipped(printable(reference))}': neither a file nor a shipped one"
         f"{did_you_mean(path.stem, shipped)}"
     )
 
@@ -82,7 +69,7 @@ def load_experiment(
     try:
         table = tomli.loads(text)
     except (tomli.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{printable(path)}: not valid TOML: {_lower(str(error))}") from error
+        raise UserError(f"{printable(path)}: not valid TOML: {error}") from error
     overridden: dict[str, str] = {}
     broken = [
         Mistake(f"--set {item}", message)
@@ -99,23 +86,6 @@ def load_experiment(
     if found:
         raise UserError(_report(path, text, found, overridden))
     return _resolved(Experiment.model_validate(table))
-
-
-def mistakes(table: dict[str, Any]) -> list[Mistake]:
-    """Return everything that is wrong with a preset's table, each key once."""
-    found: dict[str, Mistake] = {}
-    try:
-        Experiment.model_validate(table)
-    except ValidationError as error:
-        for item in error.errors(include_url=False, include_input=True):
-            for mistake in _from_pydantic(table, dict(item)):
-                # A value of a union fails once for each of the union's members.
-                before = found.get(mistake.key)
-                joined = f"{before.message}, or {mistake.message}" if before else mistake.message
-                found[mistake.key] = Mistake(mistake.key, joined, mistake.value)
-    for mistake in _unknown_names(table):
-        found.setdefault(mistake.key, mistake)
-    return list(found.values())
 
 
 def to_toml(experiment: Experiment) -> str:
@@ -170,94 +140,6 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
-    """Yield names that no registry knows and options that their owners refuse."""
-    data, model, augment = (
-        section if isinstance(section := table.get(key), dict) else {}
-        for key in ("data", "model", "augment")
-    )
-    name = data.get("dataset")
-    if isinstance(name, str) and (why := DATASETS.miss(name)):
-        yield Mistake("data.dataset", why)
-    for key, message in backbone_mistakes(model):
-        yield Mistake(f"model.{key}", message)
-    for key, message in augment_mistakes(augment):
-        yield Mistake(f"augment.{key}", message)
-
-
-def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake]:
-    """Turn one of pydantic's errors into mistakes that name the nearest valid key or value."""
-    location = list(error["loc"])
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "combinations":
-        return [Mistake(_dotted([*location, key]), text) for key, text in context["n"]]
-    # A union adds the names of its members to the location: they are no keys.
-    key = _dotted(location[: _depth(table, location)])
-    if kind == "extra_forbidden":
-        return [Mistake(key, _unknown_key([str(part) for part in location]))]
-    if kind == "missing":
-        return [Mistake(key, "is missing and has no default")]
-    value = error["input"]
-    if kind == "literal_error":
-        hint = did_you_mean(value, _literals(context)) if isinstance(value, str) else ""
-        return [Mistake(key, f"should be {context['expected']}{hint}", _short(value))]
-    if kind == "model_type" and len(location) == 1:
-        return [Mistake(key, f"expected a section, [{key}]", _short(value))]
-    return [Mistake(key, _lower(error["msg"]).removeprefix("input "), _short(value))]
-
-
-def _unknown_key(location: list[str]) -> str:
-    sections: dict[str, type[BaseModel]] = {
-        name: field.annotation
-        for name, field in Experiment.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-    }
-    name = location[-1]
-    here = Experiment.model_fields if len(location) == 1 else sections[location[0]].model_fields
-    homes = [f"[{section}]" for section, model in sections.items() if name in model.model_fields]
-    if homes:
-        return f"unknown key; it belongs to {' or '.join(homes)}"
-    if name in Experiment.model_fields:
-        return "unknown key; it belongs above the first section"
-    return f"unknown key{did_you_mean(name, here)}"
-
-
-def _dotted(location: list[str | int]) -> str:
-    """Return a location as ``augment.transforms[0].name``."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".")
-
-
-def _depth(table: Any, location: list[str | int]) -> int:
-    """Return how many parts of the location are keys of the table (a missing last one counts)."""
-    for depth, part in enumerate(location):
-        if isinstance(table, dict):
-            if part not in table:
-                return depth + 1
-            table = table[part]
-        elif isinstance(table, list) and isinstance(part, int):
-            table = table[part]
-        else:
-            return depth
-    return len(location)
-
-
-def _literals(context: dict[str, Any]) -> list[str]:
-    return [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
-
-
-def _short(value: Any) -> str:
-    return _clipped(printable(repr(value)))
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
-
-
 def _report(path: Path, text: str, found: list[Mistake], overridden: dict[str, str]) -> str:
     count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
     placed = []
@@ -280,17 +162,17 @@ def _within(one: str, other: str) -> bool:
 
 def _line_of(text: str, key: str) -> int | None:
     """Return the line where a dotted key stands, or what holds it (TOML keeps no lines)."""
-    *section, name = key.split("[")[0].split(".")
-    header, found = "", None
+    wanted = key.split("[")[0]
+    header, holder, length = "", None, 0
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped.startswith("["):
-            header = stripped.strip("[] ")
-            if header == ".".join([*section, name]):
-                return number
-            if header == ".".join(section):
-                found = number
-        elif header == ".".join(section) and stripped.partition("=")[0].strip(" \"'") == name:
+            header = here = stripped.partition("]")[0].strip("[ ")
+        else:
+            name = stripped.partition("=")[0].strip(" \"'")
+            here = f"{header}.{name}" if header else name
+        if here == wanted:
             return number
-    # model.options.widths may stand inside options = { … }.
-    return found or (_line_of(text, ".".join(section)) if section else None)
+        if wanted.startswith(f"{here}.") and len(here) > length:
+            holder, length = number, len(here)
+    return holder

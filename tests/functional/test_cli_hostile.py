@@ -50,10 +50,11 @@ def test_hostile_class_names_are_split_trained_and_shown(hostile):
 
 
 def test_hostile_file_names_are_told_harmlessly(hostile):
-    (hostile.data / "hostile" / "a b" / "\x1b[2J[/]\n.png").write_bytes(b"no image")
+    (hostile.data / "hostile" / "a b" / "\x1b[2J[b]\n.png").write_bytes(b"no image")
     done = hostile("run", "hostile.toml", rc=2)
     assert_harmless(done)
-    assert r"a b/\x1b[2J[/]\n.png" in done.stderr
+    assert hostile.json("show", "last")["status"] == "failed"
+    assert r"a b/\x1b[2J[b]\n.png" in done.stderr
 
 
 @pytest.mark.parametrize(

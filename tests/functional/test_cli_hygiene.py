@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -77,15 +78,16 @@ def test_training_without_the_app_imports_none_of_it(cli):
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=cli.env
     )
     assert done.returncode == 2
+    assert done.stderr == "error: unknown device 'nonsense'; expected one of: auto, cpu, cuda\n"
+    assert not cli.runs.exists()
     assert done.stdout == "{'torch'}"
 
 
 @pytest.mark.parametrize("arguments", [["runs", "--json"], ["show", "last"], ["--help"]])
 def test_a_reader_that_has_had_enough_is_no_error(stored, arguments):
-    process = stored.start(*arguments)
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.wait()
+    with stored.start(*arguments) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
@@ -102,7 +104,7 @@ def test_closed_streams_are_no_crash(stored, closed):
 
 
 def test_a_full_disk_is_told_in_one_line(stored):
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "cnn_tui", "runs"],
             stdout=full,

@@ -101,9 +101,7 @@ def test_compare_shows_the_settings_that_differ(stored):
     assert lines[:2] == [f"#1  {first}", f"#2  {second}"]
     assert ["optim.lr", "0.03", "0.001"] in [line.split() for line in lines]
     assert not [line for line in lines if line.startswith("train.")]
-    accuracies = [
-        run["test"]["acc"] for run in map(lambda one: stored.json("show", one), (first, second))
-    ]
+    accuracies = [stored.json("show", one)["test"]["acc"] for one in (first, second)]
     best = f"{100 * max(accuracies):.2f}% *"
     assert any(line.startswith("test accuracy") and best in line for line in lines)
 

@@ -18,7 +18,6 @@ from cnn_core.freezing import apply_freezing
 from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
-from cnn_core.runs.reader import read_summary
 from cnn_core.runs.requests import take_requests
 from cnn_core.runs.writer import RunWriter
 from cnn_core.training.control import Control, RequestKind
@@ -56,18 +55,6 @@ def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None
         device="meta",
     )
     apply_freezing(network, experiment.freeze.policy)
-
-
-def check_resumable(run_dir: Path) -> None:
-    """Raise UserError where a run has ended in a way that going on cannot change."""
-    status = read_summary(run_dir)["status"]
-    if status == "finished":
-        raise UserError(f"{run_dir.name} is finished: nothing to resume; `cnn-tui show` has it")
-    if status == "diverged":
-        raise UserError(
-            f"{run_dir.name} diverged and would again: start anew with a lower learning rate, "
-            f"cnn-tui run {run_dir / 'config.toml'} --set optim.lr=…"
-        )
 
 
 def train_run(

@@ -65,12 +65,9 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped or interrupted, exactly where it ended."""
     from cnn_core.runs.directory import find_run
+    from cnn_core.runs.resumable import check_resumable
 
     run_dir = find_run(runs_dir, run)
-
-    with working("loading torch"):
-        from cnn_core.runs.session import check_resumable
-
     check_resumable(run_dir)
     _train(run_dir, data_dir, device, as_json=as_json)
 
@@ -101,10 +98,11 @@ def _ask(runs_dir: Path, reference: str, kind: str) -> None:
 
 def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None:
     """Train a run directory in this process, show it, and exit with its code."""
-    from cnn_core.runs.reader import read_summary
-    from cnn_core.runs.session import train_run
-    from cnn_core.training.control import Control
-    from cnn_tui import headless
+    with working("loading torch"):
+        from cnn_core.runs.reader import read_summary
+        from cnn_core.runs.session import train_run
+        from cnn_core.training.control import Control
+        from cnn_tui import headless
 
     control = Control()
     events = train_run(run_dir, control, data_dir=data_dir, cache_dir=cache_dir(), device=device)

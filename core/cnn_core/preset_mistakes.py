@@ -1,0 +1,152 @@
+"""What is wrong with a preset: everything at once, each with its key and what was meant."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from cnn_core.augment.catalog import augment_mistakes
+from cnn_core.backbones.catalog import backbone_mistakes
+from cnn_core.config import Experiment
+from cnn_core.datasets.catalog import DATASETS
+from cnn_core.errors import did_you_mean, printable
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    name: field.annotation
+    for name, field in Experiment.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with a preset: ``key`` is dotted, ``message`` a sentence part."""
+
+    key: str
+    message: str
+    value: str = ""
+    """The value that is wrong, shortened, where it tells something."""
+
+
+def mistakes(table: dict[str, Any]) -> list[Mistake]:
+    """Return everything that is wrong with a preset's table, each key once."""
+    # pydantic looks at combinations only where nothing else is wrong: unknown keys may not hide
+    # them.
+    told = [*_invalid(table), *_invalid(_without_unknown_keys(table))]
+    found: dict[str, Mistake] = {}
+    for mistake in dict.fromkeys(told):
+        # A value of a union fails once for each of the union's members.
+        before = found.get(mistake.key)
+        joined = f"{before.message}, or {mistake.message}" if before else mistake.message
+        found[mistake.key] = dataclasses.replace(mistake, message=joined)
+    for mistake in _unknown_names(table):
+        found.setdefault(mistake.key, mistake)
+    return list(found.values())
+
+
+def _invalid(table: dict[str, Any]) -> list[Mistake]:
+    """Return what the models refuse."""
+    try:
+        Experiment.model_validate(table)
+    except ValidationError as error:
+        items = error.errors(include_url=False, include_input=True)
+        return [mistake for item in items for mistake in _from_pydantic(table, dict(item))]
+    return []
+
+
+def _without_unknown_keys(table: dict[str, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for key, value in table.items():
+        section = _SECTIONS.get(key)
+        if section is not None and isinstance(value, dict):
+            known[key] = {
+                name: item for name, item in value.items() if name in section.model_fields
+            }
+        elif key in Experiment.model_fields:
+            known[key] = value
+    return known
+
+
+def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
+    """Yield names that no registry knows and options that their owners refuse."""
+    data, model, augment = (
+        section if isinstance(section := table.get(key), dict) else {}
+        for key in ("data", "model", "augment")
+    )
+    name = data.get("dataset")
+    if isinstance(name, str) and (why := DATASETS.miss(name)):
+        yield Mistake("data.dataset", why)
+    for key, message in backbone_mistakes(model):
+        yield Mistake(f"model.{key}", message)
+    for key, message in augment_mistakes(augment):
+        yield Mistake(f"augment.{key}", message)
+
+
+def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake]:
+    """Turn one of pydantic's errors into mistakes that name the nearest valid key or value."""
+    location = list(error["loc"])
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "combinations":
+        return [Mistake(_dotted([*location, key]), text) for key, text in context["n"]]
+    # A union adds the names of its members to the location: they are no keys.
+    key = _dotted(location[: _depth(table, location)])
+    if kind == "extra_forbidden":
+        return [Mistake(key, _unknown_key([str(part) for part in location]))]
+    if kind == "missing":
+        return [Mistake(key, "is missing and has no default")]
+    value = error["input"]
+    if kind == "literal_error":
+        hint = did_you_mean(value, _literals(context)) if isinstance(value, str) else ""
+        return [Mistake(key, f"should be {context['expected']}{hint}", _short(value))]
+    if kind == "model_type" and len(location) == 1:
+        return [Mistake(key, f"expected a section, [{key}]", _short(value))]
+    return [Mistake(key, _lower(error["msg"]).removeprefix("input "), _short(value))]
+
+
+def _unknown_key(location: list[str]) -> str:
+    name = location[-1]
+    here = Experiment if len(location) == 1 else _SECTIONS[location[0]]
+    homes = [f"[{section}]" for section, model in _SECTIONS.items() if name in model.model_fields]
+    if homes:
+        return f"unknown key; it belongs to {' or '.join(homes)}"
+    if name in Experiment.model_fields:
+        return "unknown key; it belongs above the first section"
+    return f"unknown key{did_you_mean(name, here.model_fields)}"
+
+
+def _dotted(location: list[str | int]) -> str:
+    """Return a location as ``augment.transforms[0].name``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _depth(table: Any, location: list[str | int]) -> int:
+    """Return how many parts of the location are keys of the table (a missing last one counts)."""
+    for depth, part in enumerate(location):
+        if isinstance(table, dict):
+            if part not in table:
+                return depth + 1
+            table = table[part]
+        elif isinstance(table, list) and isinstance(part, int):
+            table = table[part]
+        else:
+            return depth
+    return len(location)
+
+
+def _literals(context: dict[str, Any]) -> list[str]:
+    return [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
+
+
+def _short(value: Any) -> str:
+    return clipped(printable(repr(value)))
+
+
+def clipped(text: str) -> str:
+    """Return text of at most 60 characters."""
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
