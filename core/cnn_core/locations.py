@@ -21,6 +21,11 @@ def cache_dir() -> Path:
     return _from_environment("CNN_TUI_CACHE") or user_cache_path("cnn-tui") / "pixels"
 
 
+def expanded(path: str) -> Path:
+    """Return the path with ~ as the user's home; the home of nobody we know stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises for nobody)
+
+
 def _from_environment(name: str) -> Path | None:
     value = os.environ.get(name)
-    return Path(value).expanduser() if value else None
+    return expanded(value) if value else None

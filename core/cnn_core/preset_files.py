@@ -12,6 +12,7 @@ import tomli_w
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import resolved_image_size
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.locations import expanded
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
 
@@ -30,10 +31,8 @@ def shipped_presets() -> dict[str, Path]:
 
 def find_preset(reference: str) -> Path:
     """Return the file of a preset given by path or shipped name; UserError if there is none."""
-    path = Path(reference)
-    # Neither a ~ without a home nor a name too long for the disk is a file.
-    with contextlib.suppress(OSError, RuntimeError):
-        path = path.expanduser()
+    path = expanded(reference)
+    with contextlib.suppress(OSError):  # a name too long for the disk is no file
         if path.is_file():
             return path
         if path.is_dir():
@@ -98,7 +97,7 @@ def _resolved(experiment: Experiment) -> Experiment:
     data = {"image_size": resolved_image_size(experiment.data)}
     weights = experiment.model.weights
     if weights not in ("none", "imagenet"):
-        weights = str(Path(weights).expanduser().absolute())
+        weights = str(expanded(weights).absolute())
     return experiment.model_copy(
         update={
             "data": experiment.data.model_copy(update=data),
@@ -120,7 +119,7 @@ def _override(table: dict[str, Any], item: str, overridden: dict[str, str]) -> s
             return f"{part!r} is a value, not a section"
     try:
         target[parts[-1]] = tomli.loads(f"value = {value}")["value"]
-    except tomli.TOMLDecodeError:
+    except (tomli.TOMLDecodeError, RecursionError):
         target[parts[-1]] = value
     overridden[".".join(parts)] = "--set"
     return None

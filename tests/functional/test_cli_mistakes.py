@@ -71,6 +71,10 @@ def test_mistakes_of_the_command_line_are_marked_so(cli):
         (["run", "~no-such-user-here/x"], "neither a file nor a shipped one"),
         (["run", "x" * 5000], "neither a file nor a shipped one"),
         (["run", "digits", "--set", "name=\udcff"], "name (--set): '\\udcff'"),
+        (
+            ["split", "digits", "--set", "data.dataset=folder", "--set", "data.root=~x-y/z"],
+            "~x-y/z",
+        ),
         (["show", "nope"], "holds no runs"),
         (["compare", "one"], "holds no runs"),
         (["stop", "last"], "holds no runs"),
@@ -97,7 +101,7 @@ def test_a_mistake_gets_one_clear_message(cli, arguments, told):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--set", "model.weights=gone.pt"], "gone.pt"),
+        (["--set", "model.weights=~x-y/gone.pt"], "~x-y/gone.pt"),
         (["--set", "data.dataset=folder", "--set", "data.root=one"], "only the class 'cat'"),
     ],
 )

@@ -14,8 +14,8 @@ from rich.text import Text
 from cnn_core.errors import printable
 from cnn_core.files import to_json
 
-# Wide enough that no table is cut where a file or another program reads it.
-_PIPED_WIDTH = 240
+# A pipe has no width: there nothing is wrapped.
+_PIPED_WIDTH = 10**6
 
 
 def stdout() -> Console:
@@ -94,55 +94,61 @@ def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
         console.print(Text.assemble((name.ljust(indent), "bold"), text), soft_wrap=True)
 
 
-def print_table(made: Table) -> None:
-    """Write a table on stdout, without the blanks that fill its last column up in a pipe."""
-    console = stdout()
-    if console.is_terminal:
-        console.print(made)
-        return
-    with console.capture() as capture:
-        console.print(made)
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-
-
-def fitting(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> int:
-    """Return how many of the first columns a table can show whole in ``width`` cells."""
-    used = -1
-    for count, column in enumerate(columns):
-        used += 1 + max([cell_len(column), *(_cell(row[count]).cell_len for row in rows)])
-        if used > width:
-            return count
-    return len(columns)
-
-
-def table(
+def print_table(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
     *,
     right: Iterable[str] = (),
     fold: Iterable[str] = (),
-    title: str | None = None,
-) -> Table:
-    """Return a table; cells are shown literally unless they are Text, None shows as a dash."""
-    made = Table(
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-        collapse_padding=True,
-    )
-    right, fold = set(right), set(fold)
-    for column in columns:
+) -> None:
+    """Write a table on stdout; cells are literal unless they are Text, None shows as a dash.
+
+    Where the terminal is too narrow, the columns in ``fold`` are wrapped.
+    """
+    console = stdout()
+    cells = [[Text(column, "bold") for column in columns], *([*map(_cell, row)] for row in rows)]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+    rightward = [column in set(right) for column in columns]
+    if not console.is_terminal or sum(widths) + len(widths) - 1 <= console.width:
+        # Rich's tables take a millisecond a row; these lines look the same.
+        lines = [_aligned(row, widths, rightward) for row in cells]
+        console.print(Text("\n").join(lines), soft_wrap=True)
+        return
+    made = Table(box=None, pad_edge=False, collapse_padding=True)
+    for column, to_the_right in zip(columns, rightward, strict=True):
+        folds = column in set(fold)
         made.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=column not in fold,
-            overflow="fold" if column in fold else "ellipsis",
+            Text(column, "bold"),
+            justify="right" if to_the_right else "left",
+            no_wrap=not folds,
+            overflow="fold" if folds else "ellipsis",
         )
-    for row in rows:
-        made.add_row(*map(_cell, row))
-    return made
+    for row in cells[1:]:
+        made.add_row(*row)
+    console.print(made)
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Return how many of the first columns a table on stdout shows whole; in a pipe all."""
+    console = stdout()
+    if not console.is_terminal:
+        return len(columns)
+    used = -1
+    for count, column in enumerate(columns):
+        used += 1 + max([cell_len(column), *(_cell(row[count]).cell_len for row in rows)])
+        if used > console.width:
+            return count
+    return len(columns)
+
+
+def _aligned(cells: Sequence[Text], widths: Sequence[int], rightward: Sequence[bool]) -> Text:
+    line = Text()
+    for cell, width, to_the_right in zip(cells, widths, rightward, strict=True):
+        blanks = " " * (width - cell.cell_len)
+        line.append(blanks if to_the_right else "").append_text(cell)
+        line.append(" " if to_the_right else f"{blanks} ")
+    line.rstrip()
+    return line
 
 
 def _cell(value: Any) -> Text:

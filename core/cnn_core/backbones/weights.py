@@ -12,6 +12,7 @@ from torch import Tensor
 from cnn_core.backbones.catalog import Backbone, no_such_weights
 from cnn_core.backbones.structure import Network, under
 from cnn_core.errors import UserError, printable
+from cnn_core.locations import expanded
 
 # Where checkpoints keep the network's own tensors beside the optimizer's and others.
 _KEYS = ("model", "state_dict")
@@ -21,7 +22,7 @@ def weights_file(backbone: Backbone, weights: str) -> Path:
     """Return the file that ``model.weights`` names; raise UserError where there is none."""
     if weights in backbone.weights and backbone.fetch is not None:
         return backbone.fetch(weights)
-    file = Path(weights).expanduser()
+    file = expanded(weights)
     if not file.is_file():
         raise UserError(f"model.weights: {no_such_weights(backbone, weights)}")
     return file

@@ -7,6 +7,7 @@ from pathlib import Path
 from cnn_core.config import Data
 from cnn_core.datasets.index import Index, NotFoundError
 from cnn_core.errors import UserError, printable
+from cnn_core.locations import expanded
 from cnn_core.progress import Progress
 from cnn_core.registry import Registry
 
@@ -50,7 +51,7 @@ def resolved_image_size(data: Data) -> int:
 
 def root_of(data: Data, data_dir: Path) -> Path:
     """Return the data set's folder: ``data.root``, or its name, below ``data_dir``."""
-    return data_dir / Path(data.root or data.dataset).expanduser()
+    return data_dir / expanded(data.root or data.dataset)
 
 
 def open_index(data: Data, data_dir: Path) -> Index:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cnn_tui.options import DataDir, Json
-from cnn_tui.output import narrate, print_json, print_table, stderr, table
+from cnn_tui.output import narrate, print_json, print_table, stderr
 
 
 def presets(as_json: Json = False) -> None:
@@ -31,12 +31,10 @@ def presets(as_json: Json = False) -> None:
         return
     columns = ["name", "dataset", "backbone", "epochs", "notes"]
     print_table(
-        table(
-            columns,
-            [[row[key] for key in columns] for row in rows],
-            right=["epochs"],
-            fold=["notes"],
-        )
+        columns,
+        [[row[key] for key in columns] for row in rows],
+        right=["epochs"],
+        fold=["notes"],
     )
 
 
@@ -71,12 +69,10 @@ def datasets(
         return
     columns = ["name", "classes", "image_size", "help"]
     print_table(
-        table(
-            ["name", "classes", "size", "what it is"],
-            [[row[key] for key in columns] for row in rows],
-            right=["classes", "size"],
-            fold=["what it is"],
-        )
+        ["name", "classes", "size", "what it is"],
+        [[row[key] for key in columns] for row in rows],
+        right=["classes", "size"],
+        fold=["what it is"],
     )
     narrate(f"looked for below {data_dir}")
 
@@ -102,22 +98,20 @@ def backbones(as_json: Json = False) -> None:
         print_json(rows)
         return
     print_table(
-        table(
-            ["name", "size", "smallest", "weights", "options", "what it is"],
+        ["name", "size", "smallest", "weights", "options", "what it is"],
+        [
             [
-                [
-                    row["name"],
-                    row["image_size"],
-                    row["min_size"],
-                    ", ".join(row["weights"]) or None,
-                    ", ".join(row["options"]) or None,
-                    row["help"],
-                ]
-                for row in rows
-            ],
-            right=["size", "smallest"],
-            fold=["what it is", "options"],
-        )
+                row["name"],
+                row["image_size"],
+                row["min_size"],
+                ", ".join(row["weights"]) or None,
+                ", ".join(row["options"]) or None,
+                row["help"],
+            ]
+            for row in rows
+        ],
+        right=["size", "smallest"],
+        fold=["what it is", "options"],
     )
 
 

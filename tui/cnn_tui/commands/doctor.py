@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cnn_core.locations import cache_dir
 from cnn_tui.options import DataDir, Json, RunsDir
-from cnn_tui.output import print_json, print_table, table
+from cnn_tui.output import print_json, print_table
 
 State = Literal["ok", "warning", "failure"]
 _STYLES = {"ok": "green", "warning": "yellow", "failure": "red"}
@@ -48,9 +48,7 @@ def doctor(data_dir: DataDir, runs_dir: RunsDir, as_json: Json = False) -> None:
             [check.name, Text(check.state, style=_STYLES[check.state]), check.finding, check.remedy]
             for check in checks
         ]
-        print_table(
-            table(["check", "state", "finding", "remedy"], rows, fold=["finding", "remedy"])
-        )
+        print_table(["check", "state", "finding", "remedy"], rows, fold=["finding", "remedy"])
     if any(check.state == "failure" for check in checks):
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cnn_core.errors import UserError
 from cnn_tui.options import DataDir, Json, PresetName, Settings
-from cnn_tui.output import narrate, print_json, print_table, table
+from cnn_tui.output import narrate, print_json, print_table
 
 if TYPE_CHECKING:
     from cnn_core.config import Data
@@ -115,7 +115,7 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
     ]
     total = [f"{len(rows)} classes", *totals.values(), sum(totals.values())]
     cells.append([Text(""), *(Text(str(cell), style="bold") for cell in total)])
-    print_table(table(columns, cells, right=["label", "train", "val", "test", "total"]))
+    print_table(columns, cells, right=["label", "train", "val", "test", "total"])
     counts = [row.train for row in rows]
     if min(counts) and max(counts) >= 5 * min(counts):
         narrate(
@@ -140,13 +140,11 @@ def _print_summary(made: "Summary") -> None:
         for row in made.layers
     ]
     print_table(
-        table(["name", "layer (type)", "output shape", "parameters"], layers, right=["parameters"])
+        ["name", "layer (type)", "output shape", "parameters"], layers, right=["parameters"]
     )
     sys.stdout.write("\n")
     stages = [[row.name, f"{row.parameters:,}", f"{row.trainable:,}"] for row in made.stages]
-    print_table(
-        table(["stage", "parameters", "trainable"], stages, right=["parameters", "trainable"])
-    )
+    print_table(["stage", "parameters", "trainable"], stages, right=["parameters", "trainable"])
     sys.stdout.write("\n")
     totals = [
         ["total parameters", f"{made.total:,}"],
@@ -157,4 +155,4 @@ def _print_summary(made: "Summary") -> None:
         ["parameters", f"{made.params_mb:.2f} MB"],
         ["estimated total", f"{made.total_mb:.2f} MB"],
     ]
-    print_table(table(["", "sum"], totals, right=["sum"]))
+    print_table(["", "sum"], totals, right=["sum"])

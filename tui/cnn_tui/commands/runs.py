@@ -19,8 +19,6 @@ from cnn_tui.output import (
     print_json,
     print_table,
     seconds,
-    stdout,
-    table,
 )
 
 if TYPE_CHECKING:
@@ -77,14 +75,12 @@ def runs(
     columns = ["run", "status", "best val", "test", "epoch", "age", "dataset", "backbone"]
     cells = [_row(row) for row in rows]
     # What does not fit is left out from the right; beside the results, long ids are wrapped.
-    shown = max(4, fitting(columns, cells, stdout().width))
+    shown = max(4, fitting(columns, cells))
     print_table(
-        table(
-            columns[:shown],
-            [row[:shown] for row in cells],
-            right=["best val", "test", "epoch", "age"],
-            fold=["run"],
-        )
+        columns[:shown],
+        [row[:shown] for row in cells],
+        right=["best val", "test", "epoch", "age"],
+        fold=["run"],
     )
     if hidden := columns[shown:]:
         narrate(f"no room for {', '.join(hidden)}: widen the terminal, or use --json")
@@ -160,7 +156,7 @@ def _print_comparison(comparison: "Comparison") -> None:
     sys.stdout.write("\n")
     if comparison.settings:
         rows = [[key, *map(_setting, values)] for key, values in comparison.settings.items()]
-        print_table(table(["setting", *heads], rows, fold=heads))
+        print_table(["setting", *heads], rows, fold=heads)
     else:
         sys.stdout.write("the settings are the same\n")
     sys.stdout.write("\n")
@@ -180,7 +176,7 @@ def _print_comparison(comparison: "Comparison") -> None:
             cells[position].stylize("bold green")
             cells[position].append(" *")
         results.append([label, *cells])
-    print_table(table(["result", *heads], results, fold=heads))
+    print_table(["result", *heads], results, fold=heads)
     narrate("* best")
 
 
@@ -237,7 +233,7 @@ def _print_history(summary: dict[str, Any]) -> None:
         ]
         rows.append([Text(cell if cell is not None else "–", style=style) for cell in cells])
     columns = ["epoch", "train loss", "train acc", "val loss", "val acc", "lr", "time", " "]
-    print_table(table(columns, rows, right=columns[:-1]))
+    print_table(columns, rows, right=columns[:-1])
 
 
 def _number(value: Any) -> str | None:
