@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,12 @@ def stream(
     except UserError as failure:
         error, mistake = str(failure), True
     except Exception as failure:  # noqa: BLE001  (whatever it is, the run has an end and a log)
-        exhausted = is_out_of_memory(failure)
-        error = memory_advice(session.trainer, session.probe) if exhausted else _sentence(failure)
         _log.exception("the run failed")
+        if is_out_of_memory(failure):
+            traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
+            error = memory_advice(session.trainer, session.probe)
+        else:
+            error = _sentence(failure)
     yield RunFinished(
         status=status,
         error=error,
@@ -112,13 +116,9 @@ class _Session:
         data = yield from self._prepare()
         if data is None:
             return "stopped"
-        checkpoint = self._last_checkpoint()
-        if checkpoint is not None:
-            yield from _check_same_data(checkpoint, data)
-
         torch.manual_seed(self._config.seed)  # dropout draws from the global generator
         with determinism(train.deterministic):
-            trainer = yield from self._build(data, device, precision, checkpoint)
+            trainer = yield from self._build(data, device, precision)
             yield from trainer.train(self._control)
             if not trainer.done:
                 return "stopped"
@@ -149,14 +149,13 @@ class _Session:
         return load_checkpoint(self._places.run_dir, "last")
 
     def _build(
-        self,
-        data: Prepared,
-        device: torch.device,
-        precision: Precision,
-        checkpoint: State | None,
+        self, data: Prepared, device: torch.device, precision: Precision
     ) -> Generator[Event, None, Trainer]:
         """Put network, data and optimizer together, as they were if there is a checkpoint."""
         config = self._config
+        checkpoint = self._last_checkpoint()
+        if checkpoint is not None:
+            yield from _check_same_data(checkpoint, data)
         assert config.data.image_size is not None
         network = build_network(
             config.model,
