@@ -21,12 +21,7 @@ Script = dict[int, list[tuple[RequestKind, float | None]]]
 SIDE = 16
 COUNTS = {"train": (10, 9, 8), "val": (4, 4, 4), "test": (5, 5, 5)}
 DEFAULTS: dict[str, Any] = {
-    "data": {
-        "dataset": "folder",
-        "val_fraction": 0.0,
-        "test_fraction": 0.0,
-        "image_size": SIDE,
-    },
+    "data": {"dataset": "folder", "image_size": SIDE},
     "model": {"backbone": "cnn", "options": {"widths": [4, 6]}},
     "optim": {"lr": 0.05},
     "train": {"epochs": 3, "batch_size": 8},
@@ -49,7 +44,10 @@ class ScriptedControl(Control):
 
 @dataclasses.dataclass
 class Lab:
-    """Trains in ``folder/<name>`` on 27 images of 3 classes, 12 to validate, 15 to test."""
+    """Trains in ``folder/<name>`` on 27 images of 3 classes, 12 to validate, 15 to test.
+
+    Other data.root: no-val, train-only, and seven, which has that many classes.
+    """
 
     data_dir: Path
     cache_dir: Path
@@ -125,6 +123,9 @@ def make_images(root: Path, counts: dict[str, tuple[int, ...]], side: int = SIDE
 def _images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     data_dir = tmp_path_factory.mktemp("data")
     make_images(data_dir / "folder", COUNTS)
+    make_images(data_dir / "no-val", {part: COUNTS[part] for part in ("train", "test")})
+    make_images(data_dir / "train-only", {"train": COUNTS["train"]})
+    make_images(data_dir / "seven", dict.fromkeys(COUNTS, (4,) * 7))
     return data_dir, tmp_path_factory.mktemp("cache")
 
 

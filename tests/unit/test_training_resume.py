@@ -4,18 +4,10 @@ from typing import Any
 
 import pytest
 
-from cnn_core.training import control
+from cnn_core.training import checkpoint, control
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
-from cnn_core.training.events import (
-    CheckpointSaved,
-    EpochFinished,
-    LearningRateSet,
-    Paused,
-    RunFinished,
-    RunStarted,
-    Unpaused,
-)
+from cnn_core.training.events import EpochFinished, LearningRateSet, Paused, RunStarted, Unpaused
 
 STEPS_PER_EPOCH = 4
 PLAIN: dict[str, Any] = {"augment": {"policy": "flip-crop"}}
@@ -36,12 +28,12 @@ CASES: dict[str, dict[str, Any]] = {
     "one cycle": {"optim": {"schedule": "one_cycle"}},
     "plateau": {"optim": {"schedule": "plateau", "step_size": 1, "gamma": 0.5, "lr": 1e-6}},
     "accumulate": {"train": {"batch_size": 2, "accumulate": 4}},
-    "early stopping": {"train": {"epochs": 9, "early_stopping": 2}, "optim": {"lr": 1e-6},
-                       "data": {"val_fraction": 0.1}},
+    "early stopping": {"train": {"epochs": 9, "early_stopping": 2}, "optim": {"lr": 1e-6}},
     "unfreezing": {"freeze": {"policy": "first:1", "unfreeze_at": 2, "lr_scale": 0.5}},
     "bf16": {"train": {"precision": "bf16"}},
-    "rare checkpoints": {"train": {"checkpoint_every": 2}},
-}  # fmt: skip
+    "rare checkpoints": {"train": {"checkpoint_every": 3}, "optim": {"lr": 1e-6}},
+    "nesterov": {"optim": {"nesterov": True, "weight_decay": 0.01, "clip_norm": 0.1}},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -64,9 +56,8 @@ def test_a_stop_at_any_step_changes_nothing(lab, step):
     assert first[-1].status == "stopped"
     assert second[-1].status == "finished"
     started = next(e for e in second if isinstance(e, RunStarted))
-    assert (started.resumed_epoch, started.resumed_step) == divmod(step - 1, STEPS_PER_EPOCH)[
-        :1
-    ] + ((step - 1) % STEPS_PER_EPOCH + 1,)
+    whole_epochs, steps = divmod(step - 1, STEPS_PER_EPOCH)
+    assert (started.resumed_epoch, started.resumed_step) == (whole_epochs, steps + 1)
     assert_same(lab, "alone", "stopped")
     assert lab.history(first + second) == lab.history(alone)
 
@@ -85,3 +76,107 @@ def test_stopped_twice(lab, case):
     assert_same(lab, "alone", "stopped")
     assert lab.history(events) == lab.history(alone)
     assert lab.tests(events) == lab.tests(alone)
+
+
+def test_a_stop_in_a_pause(lab):
+    experiment = lab.experiment(**PLAIN)
+    alone = lab.train(experiment, "alone")
+    script = {5: [("pause", None)], 7: [("stop", None)]}
+    first = lab.train(experiment, "stopped", script)
+    second = lab.train(experiment, "stopped")
+
+    kinds = [type(event) for event in first]
+    assert kinds.index(Paused) < kinds.index(Unpaused)
+    assert first[-1].status == "stopped"
+    assert_same(lab, "alone", "stopped")
+    assert lab.history(first + second) == lab.history(alone)
+
+
+def test_a_pause_changes_nothing(lab):
+    experiment = lab.experiment(**PLAIN)
+    lab.train(experiment, "alone")
+    paused = lab.train(experiment, "paused", {5: [("pause", None)], 9: [("unpause", None)]})
+    assert paused[-1].status == "finished"
+    assert_same(lab, "alone", "paused")
+
+
+def test_a_rate_that_was_set_survives_a_stop(lab):
+    experiment = lab.experiment(**PLAIN)
+    alone = lab.train(experiment, "alone", {2: [("set_lr", 0.02)]})
+    first = lab.train(experiment, "stopped", {2: [("set_lr", 0.02)], 6: [("stop", None)]})
+    second = lab.train(experiment, "stopped")
+    assert_same(lab, "alone", "stopped")
+    assert lab.history(first + second) == lab.history(alone)
+    assert [lr for *_, lr, _best in lab.history(alone)] == [0.02] * 3
+
+
+@pytest.mark.parametrize("ending", ["stop", "unpause"])
+def test_a_rate_set_in_a_pause_counts_from_the_next_step(lab, ending):
+    experiment = lab.experiment(**PLAIN)
+    alone = lab.train(experiment, "alone", {5: [("set_lr", 0.02)]})
+    script = {5: [("pause", None)], 6: [("set_lr", 0.02)], 8: [(ending, None)]}
+    first = lab.train(experiment, "paused", script)
+    assert LearningRateSet(lr=0.02) in first
+    second = lab.train(experiment, "paused") if ending == "stop" else []
+    assert_same(lab, "alone", "paused")
+    assert lab.history(first + second) == lab.history(alone)
+
+
+def test_a_stream_closed_after_any_event(lab):
+    experiment = lab.experiment(**PLAIN)
+    alone = lab.train(experiment, "alone")
+    start = next(i for i, event in enumerate(alone) if isinstance(event, RunStarted))
+    for count in range(start + 1, len(alone)):
+        name = f"closed{count}"
+        events = stream(experiment, Control(), lab.places(name), device="cpu")
+        seen = [next(events) for _ in range(count)]
+        events.close()
+        rest = lab.train(experiment, name)
+        assert rest[-1].status == "finished"
+        assert_same(lab, "alone", name)
+        assert lab.history(seen + rest) == lab.history(alone)
+        assert set(lab.tests(seen + rest)) == set(lab.tests(alone))
+
+
+def test_a_death_between_the_two_names_of_a_checkpoint(lab, monkeypatch):
+    # With this rate the first epoch stays the best one: its best.pt is never written again.
+    experiment = lab.experiment(optim={"lr": 1e-6})
+    alone = lab.train(experiment, "alone")
+    assert [best for *_, best in lab.history(alone)] == [True, False, False]
+
+    class DeathError(BaseException):
+        pass
+
+    def die(*_):
+        raise DeathError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_link_atomically", die)
+        with pytest.raises(DeathError):
+            lab.train(experiment, "killed")
+    rest = lab.train(experiment, "killed")
+    assert rest[-1].status == "finished"
+    assert_same(lab, "alone", "killed")
+    assert lab.tests(rest) == lab.tests(alone)
+
+
+def test_a_stop_when_all_is_over_still_tests(lab):
+    experiment = lab.experiment()
+    alone = lab.train(experiment, "alone")
+    epochs = [i for i, event in enumerate(alone) if isinstance(event, EpochFinished)]
+    events = stream(experiment, Control(), lab.places("killed"), device="cpu")
+    for _ in range(epochs[-1] + 2):  # the last epoch and its checkpoint
+        next(events)
+    events.close()
+    rest = lab.train(experiment, "killed")
+    assert lab.tests(rest) == lab.tests(alone) != []
+    assert lab.history(rest) == []
+
+
+def test_how_often_figures_are_read_changes_nothing(lab, monkeypatch):
+    experiment = lab.experiment(**PLAIN)
+    seldom = lab.train(experiment, "seldom")
+    monkeypatch.setattr("cnn_core.training.trainer._PROGRESS_INTERVAL_S", 0)
+    often = lab.train(experiment, "often")
+    assert lab.history(often) == lab.history(seldom)
+    assert len(often) > len(seldom)
