@@ -1,10 +1,11 @@
 """A run that was stopped, paused or killed and goes on is the run left alone, bit for bit."""
 
+import weakref
 from typing import Any
 
 import pytest
 
-from cnn_core.training import checkpoint, control
+from cnn_core.training import checkpoint, control, engine
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
 from cnn_core.training.events import EpochFinished, LearningRateSet, Paused, RunStarted, Unpaused
@@ -173,8 +174,25 @@ def test_a_stop_when_all_is_over_still_tests(lab):
     assert lab.history(rest) == []
 
 
+def test_the_checkpoint_does_not_stay_in_memory(lab, monkeypatch):
+    experiment = lab.experiment()
+    lab.train(experiment, "run", {2: [("stop", None)]})
+    loaded = []
+
+    def load(*arguments):
+        state = checkpoint.load_checkpoint(*arguments)
+        loaded.append(weakref.ref(state["model"]["fc.weight"]))
+        return state
+
+    monkeypatch.setattr(engine, "load_checkpoint", load)
+    for event in stream(experiment, Control(), lab.places("run"), device="cpu"):
+        if isinstance(event, EpochFinished):
+            assert [state() for state in loaded] == [None]
+            break
+
+
 def test_how_often_figures_are_read_changes_nothing(lab, monkeypatch):
-    experiment = lab.experiment(**PLAIN)
+    experiment = lab.experiment(train={"epochs": 3, "batch_size": 1}, **PLAIN)
     seldom = lab.train(experiment, "seldom")
     monkeypatch.setattr("cnn_core.training.trainer._PROGRESS_INTERVAL_S", 0)
     often = lab.train(experiment, "often")
