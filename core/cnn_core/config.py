@@ -208,9 +208,9 @@ class Tracking(Section):
     """Other trackers that get a copy of the curves."""
 
     tensorboard: bool = False
-    """Write TensorBoard event files."""
+    """Write TensorBoard event files. Not in this version: true is refused."""
     mlflow: bool = False
-    """Log to MLflow."""
+    """Log to MLflow. Not in this version: true is refused."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Refuse what this version does not write, rather than ignore it."""
