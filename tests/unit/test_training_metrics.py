@@ -93,6 +93,22 @@ def test_drop_last_that_leaves_nothing_is_refused(lab):
     assert "27 training images" in end.error
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("drop_last", [True, False])
+def test_a_last_batch_of_one_image_is_refused_where_batch_norm_cannot_train_on_it(
+    lab, batch_norm, drop_last
+):
+    head = {"head": "mlp", "head_hidden": 8, "head_batch_norm": batch_norm}
+    train = {"epochs": 1, "batch_size": 13, "drop_last": drop_last}
+    events = lab.train(lab.experiment(model=head, train=train))
+    if drop_last or not batch_norm:
+        assert events[-1].status == "finished"
+    else:
+        assert (events[-1].status, events[-1].mistake) == ("failed", True)
+        assert "train.batch_size = 13 leaves 1 of 27 training images" in events[-1].error
+        assert not epochs_of(events)
+
+
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(1, 8), (2, 4), (3, 3)])
 def test_accumulated_batches_are_one_large_batch(lab, batch_size, accumulate):
     large = {"epochs": 2, "batch_size": batch_size * accumulate}

@@ -123,8 +123,9 @@ def test_a_rate_set_in_a_pause_counts_from_the_next_step(lab, ending):
     assert lab.history(first + second) == lab.history(alone)
 
 
-def test_a_stream_closed_after_any_event(lab):
-    experiment = lab.experiment(**PLAIN)
+@pytest.mark.parametrize("case", [PLAIN, CASES["unfreezing"]], ids=["plain", "unfreezing"])
+def test_a_stream_closed_after_any_event(lab, case):
+    experiment = lab.experiment(**case)
     alone = lab.train(experiment, "alone")
     start = next(i for i, event in enumerate(alone) if isinstance(event, RunStarted))
     for count in range(start + 1, len(alone)):
@@ -191,10 +192,11 @@ def test_the_checkpoint_does_not_stay_in_memory(lab, monkeypatch):
             break
 
 
-def test_how_often_figures_are_read_changes_nothing(lab, monkeypatch):
+def test_when_figures_are_read_changes_nothing(lab):
     experiment = lab.experiment(train={"epochs": 3, "batch_size": 1}, **PLAIN)
-    seldom = lab.train(experiment, "seldom")
-    monkeypatch.setattr("cnn_core.training.trainer._PROGRESS_INTERVAL_S", 0)
-    often = lab.train(experiment, "often")
-    assert lab.history(often) == lab.history(seldom)
-    assert len(often) > len(seldom)
+    alone = lab.train(experiment, "alone")
+    script = {step: [("checkpoint", None)] for step in range(5, 81, 7)}
+    read = lab.train(experiment, "read", script)
+    assert lab.history(read) == lab.history(alone)
+    assert len(read) > len(alone)
+    assert_same(lab, "alone", "read")

@@ -17,7 +17,7 @@ from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
-from cnn_core.freezing import apply_freezing, count_parameters
+from cnn_core.freezing import apply_freezing, count_parameters, train_mode
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.advice import divergence_advice, memory_advice
 from cnn_core.training.batches import Batches
@@ -164,6 +164,7 @@ class _Session:
             seed=config.seed,
         )
         apply_freezing(network, config.freeze.policy)
+        train_mode(network)
         network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         batches = Batches(
             data.images_NHWC, data.labels, mean=data.mean, std=data.std, device=device
@@ -185,11 +186,7 @@ class _Session:
             )
         else:
             batch_size = config.train.batch_size
-        if config.train.drop_last and batch_size > len(positions.train):
-            raise UserError(
-                f"train.batch_size = {batch_size} with train.drop_last = true leaves no batch: "
-                f"there are {len(positions.train)} training images"
-            )
+        _check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
         self.trainer = trainer = Trainer(
             config,
             network,
@@ -253,6 +250,21 @@ class _Session:
             ),
         )
         yield _tested("best", best_epoch, metrics)
+
+
+def _check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: bool) -> None:
+    """Raise UserError where the last batch of an epoch is missing or can't train."""
+    if drop_last and batch_size > images:
+        raise UserError(
+            f"train.batch_size = {batch_size} with train.drop_last = true leaves no batch: "
+            f"there are {images} training images"
+        )
+    smallest = batch_size if drop_last else images % batch_size or batch_size
+    if smallest == 1 and not probe.takes_one_image():
+        raise UserError(
+            f"train.batch_size = {batch_size} leaves 1 of {images} training images for the last "
+            "batch, too few for batch norm: set train.drop_last = true or another batch_size"
+        )
 
 
 def _tested(name: CheckpointName, epoch: int, metrics: Any) -> TestEvaluated:
