@@ -200,3 +200,33 @@ def test_when_figures_are_read_changes_nothing(lab):
     assert lab.history(read) == lab.history(alone)
     assert len(read) > len(alone)
     assert_same(lab, "alone", "read")
+
+
+class SuddenControl(Control):
+    """Asks to stop between two looks at it, as a signal may; the first looks see nothing."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+        super().__init__()
+
+    @property
+    def stopping(self) -> bool:
+        self._looks -= 1
+        return self._looks < 0
+
+    @stopping.setter
+    def stopping(self, asked: bool) -> None:
+        """Nobody else asks here."""
+
+
+def test_a_stop_asked_for_at_any_instant(lab):
+    experiment = lab.experiment(train={"epochs": 2}, **PLAIN)
+    alone = lab.train(experiment, "alone")
+    for looks in range(30):
+        name = f"stopped{looks}"
+        control = SuddenControl(looks)
+        first = list(stream(experiment, control, lab.places(name), device="cpu"))
+        second = lab.train(experiment, name)
+        assert second[-1].status == "finished"
+        assert lab.history(first + second) == lab.history(alone)
+        assert_same(lab, "alone", name)

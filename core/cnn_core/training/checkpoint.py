@@ -12,7 +12,8 @@ from cnn_core.files import write_atomically
 from cnn_core.training.events import CheckpointName
 from cnn_core.training.memory import is_out_of_memory
 
-# model, optimizer, schedule, progress, random, config, classes, mean, std, image_size
+# model, optimizer, schedule, scaler, progress, random; config, classes, mean, std,
+# dataset_fingerprint
 State = dict[str, Any]
 
 

@@ -261,9 +261,12 @@ def _check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: boo
         )
     smallest = batch_size if drop_last else images % batch_size or batch_size
     if smallest == 1 and not probe.takes_one_image():
+        remedy = (
+            "set train.drop_last = true or another size" if batch_size > 1 else "take 2 or more"
+        )
         raise UserError(
             f"train.batch_size = {batch_size} leaves 1 of {images} training images for the last "
-            "batch, too few for batch norm: set train.drop_last = true or another batch_size"
+            f"batch, too few for batch norm: {remedy}"
         )
 
 

@@ -74,7 +74,7 @@ class Trainer:
         self._run_dir, self._identity = run_dir, identity
         self._pending: list[tuple[int, int, Tensor, Tensor]] = []
         self._clock = time.perf_counter()
-        # Nothing is lost by not saving a state without a step.
+        # Position of last.pt, None where a rate was set since. A state without a step is no loss.
         self._saved: tuple[int, int] | None = (1, 0)
         usable = len(positions.train)
         if config.train.drop_last:
@@ -172,8 +172,7 @@ class Trainer:
         for group in groups[state.step :]:
             self._step(group)
             control.poll()
-            yield from self._answer(control)
-            if control.stopping:
+            if (yield from self._answer(control)):
                 return
             if self._pending and time.perf_counter() - self._clock >= _PROGRESS_INTERVAL_S:
                 yield self._flush()
@@ -247,18 +246,19 @@ class Trainer:
             images_per_s=images / seconds,
         )
 
-    def _answer(self, control: Control) -> Generator[Event, None, None]:
-        """Do what was asked for between two steps."""
+    def _answer(self, control: Control) -> Generator[Event, None, bool]:
+        """Do what was asked for between two steps; return whether to stop, with nothing pending."""
         while self._notices:
             yield self._notices.pop(0)
         yield from self._take_lr(control)
-        checkpoint = control.take_checkpoint()
-        if not (control.stopping or control.paused or checkpoint):
-            return
+        # Looked at once: a signal may ask for a stop at any instant.
+        stopping, checkpoint = control.stopping, control.take_checkpoint()
+        if not (stopping or control.paused or checkpoint):
+            return False
         yield self._flush()
         self._check_weights()
-        if control.stopping:
-            return  # train() saves
+        if stopping:
+            return True  # train() saves
         yield from self.save("last")
         if control.paused:
             yield Paused()
@@ -266,6 +266,7 @@ class Trainer:
             yield from self._take_lr(control)
             yield Unpaused()
             self._clock = time.perf_counter()
+        return control.stopping
 
     def _take_lr(self, control: Control) -> Generator[Event, None, None]:
         if (lr := control.take_lr()) is not None:
