@@ -206,7 +206,7 @@ class Train(Section):
     accumulate: Count = 1
     """Batches whose gradients are added up before a step of the optimizer."""
     checkpoint_every: Count = 1
-    """Epochs between writes of last.pt (the end of a run always writes it)."""
+    """Epochs between writes of last.pt (a better epoch and the end always write it)."""
     deterministic: bool = False
     """Only deterministic algorithms, so that runs on a GPU repeat bit for bit."""
 
@@ -215,9 +215,9 @@ class Tracking(Section):
     """Other trackers that get a copy of the curves."""
 
     tensorboard: bool = False
-    """Write TensorBoard event files."""
+    """Write TensorBoard event files. Not in this version: true is refused."""
     mlflow: bool = False
-    """Log to MLflow."""
+    """Log to MLflow. Not in this version: true is refused."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Refuse what this version does not write, rather than ignore it."""

@@ -138,7 +138,8 @@ def _add(name: str, source: str, classes: int, base_folder: str) -> None:
         help=f"60,000 photographs of 32x32 pixels in {classes} classes",
         native_size=SIDE,
         classes=classes,
-        how_to_get=f"Unpack https://www.cs.toronto.edu/~kriz/cifar-{classes}-python.tar.gz there.",
+        how_to_get=f"Get it by `cnn-tui datasets --download {name}`, or unpack "
+        f"https://www.cs.toronto.edu/~kriz/cifar-{classes}-python.tar.gz there.",
         read=functools.partial(read, source, base_folder),
         download=functools.partial(download, source, base_folder),
     )

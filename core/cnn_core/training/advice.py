@@ -1,5 +1,7 @@
 """What to try next when a training ends badly, in one sentence each."""
 
+import contextlib
+
 from cnn_core.training.memory import Probe
 from cnn_core.training.state import Diverged
 from cnn_core.training.trainer import Trainer
@@ -23,12 +25,16 @@ def memory_advice(trainer: Trainer | None, probe: Probe | None) -> str:
     if trainer is None or probe is None:
         return "out of memory while preparing; free some, or lower data.image_size"
     size, state = trainer.state.batch_size, trainer.state
+    where = f"out of memory at epoch {state.epoch}, step {state.step + 1} with a batch of {size}"
+    if size == 1:
+        return f"{where}; lower data.image_size or take a smaller network"
     trainer.optimizer.zero_grad(set_to_none=True)
-    likely = min(probe.likely_batch_size(), max(1, size // 2))
-    same = (
-        f" --set train.accumulate={-(-size // likely)} for the same step" if likely < size else ""
-    )
+    likely = size // 2
+    # Where even the probe does not fit, half is all that can be said.
+    with contextlib.suppress(RuntimeError, MemoryError):
+        likely = min(likely, probe.likely_batch_size())
+    accumulate = trainer.config.train.accumulate * -(-size // likely)
     return (
-        f"out of memory at epoch {state.epoch}, step {state.step + 1} with a batch of {size}; "
-        f"likely to fit: --set train.batch_size={likely}{same}"
+        f"{where}; likely to fit: --set train.batch_size={likely} "
+        f"--set train.accumulate={accumulate} for the same step"
     )

@@ -78,7 +78,9 @@ def epoch_order(positions: Positions, *, seed: int, epoch: int) -> Tensor:
 
 def derived_seed(*parts: int) -> int:
     """Return an independent 63-bit seed for each tuple of non-negative integers."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    # The length too: to SeedSequence (1, 2) and (1, 2, 0) are the same.
+    sequence = np.random.SeedSequence((len(parts), *parts))
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def chunks(positions: Tensor, size: int) -> list[Tensor]:

@@ -1,7 +1,6 @@
 """Checkpoints: whole or absent, and readable without running code."""
 
 import os
-import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ import torch
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
 from cnn_core.training.events import CheckpointName
+from cnn_core.training.memory import is_out_of_memory
 
-# model, optimizer, schedule, progress, random, config, classes, mean, std, image_size
+# model, optimizer, schedule, scaler, progress, random; config, classes, mean, std,
+# dataset_fingerprint
 State = dict[str, Any]
 
 
@@ -39,7 +40,9 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{printable(path)}: this run has no such checkpoint") from error
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # on broken bytes the unpickler raises almost anything
+        if is_out_of_memory(error):
+            raise
         raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
     if not isinstance(state, dict) or "model" not in state:
         raise UserError(f"{printable(path)}: not a checkpoint of a run")

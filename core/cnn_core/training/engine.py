@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
-from cnn_core.freezing import apply_freezing, count_parameters
+from cnn_core.freezing import apply_freezing, count_parameters, train_mode
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.advice import divergence_advice, memory_advice
 from cnn_core.training.batches import Batches
@@ -76,9 +77,12 @@ def stream(
     except UserError as failure:
         error, mistake = str(failure), True
     except Exception as failure:  # noqa: BLE001  (whatever it is, the run has an end and a log)
-        exhausted = is_out_of_memory(failure)
-        error = memory_advice(session.trainer, session.probe) if exhausted else _sentence(failure)
         _log.exception("the run failed")
+        if is_out_of_memory(failure):
+            traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
+            error = memory_advice(session.trainer, session.probe)
+        else:
+            error = _sentence(failure)
     yield RunFinished(
         status=status,
         error=error,
@@ -112,13 +116,9 @@ class _Session:
         data = yield from self._prepare()
         if data is None:
             return "stopped"
-        checkpoint = self._last_checkpoint()
-        if checkpoint is not None:
-            yield from _check_same_data(checkpoint, data)
-
         torch.manual_seed(self._config.seed)  # dropout draws from the global generator
         with determinism(train.deterministic):
-            trainer = yield from self._build(data, device, precision, checkpoint)
+            trainer = yield from self._build(data, device, precision)
             yield from trainer.train(self._control)
             if not trainer.done:
                 return "stopped"
@@ -149,14 +149,13 @@ class _Session:
         return load_checkpoint(self._places.run_dir, "last")
 
     def _build(
-        self,
-        data: Prepared,
-        device: torch.device,
-        precision: Precision,
-        checkpoint: State | None,
+        self, data: Prepared, device: torch.device, precision: Precision
     ) -> Generator[Event, None, Trainer]:
         """Put network, data and optimizer together, as they were if there is a checkpoint."""
         config = self._config
+        checkpoint = self._last_checkpoint()
+        if checkpoint is not None:
+            yield from _check_same_data(checkpoint, data)
         assert config.data.image_size is not None
         network = build_network(
             config.model,
@@ -165,6 +164,7 @@ class _Session:
             seed=config.seed,
         )
         apply_freezing(network, config.freeze.policy)
+        train_mode(network)
         network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         batches = Batches(
             data.images_NHWC, data.labels, mean=data.mean, std=data.std, device=device
@@ -186,11 +186,7 @@ class _Session:
             )
         else:
             batch_size = config.train.batch_size
-        if config.train.drop_last and batch_size > len(positions.train):
-            raise UserError(
-                f"train.batch_size = {batch_size} with train.drop_last = true leaves no batch: "
-                f"there are {len(positions.train)} training images"
-            )
+        _check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
         self.trainer = trainer = Trainer(
             config,
             network,
@@ -254,6 +250,24 @@ class _Session:
             ),
         )
         yield _tested("best", best_epoch, metrics)
+
+
+def _check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: bool) -> None:
+    """Raise UserError where the last batch of an epoch is missing or can't train."""
+    if drop_last and batch_size > images:
+        raise UserError(
+            f"train.batch_size = {batch_size} with train.drop_last = true leaves no batch: "
+            f"there are {images} training images"
+        )
+    smallest = batch_size if drop_last else images % batch_size or batch_size
+    if smallest == 1 and not probe.takes_one_image():
+        remedy = (
+            "set train.drop_last = true or another size" if batch_size > 1 else "take 2 or more"
+        )
+        raise UserError(
+            f"train.batch_size = {batch_size} leaves 1 of {images} training images for the last "
+            f"batch, too few for batch norm: {remedy}"
+        )
 
 
 def _tested(name: CheckpointName, epoch: int, metrics: Any) -> TestEvaluated:

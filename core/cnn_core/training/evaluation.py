@@ -45,10 +45,13 @@ def compute_logits(
 def measure(logits: Tensor, labels: Tensor) -> Metrics:
     """Return the metrics of logits (N, classes) against labels (N,), both on the CPU."""
     classes = logits.shape[1]
-    top = logits.topk(min(5, classes)).indices
-    hits = top == labels[:, None]
+    top5 = None
+    if classes > 5:
+        top5 = (logits.topk(5).indices == labels[:, None]).any(1).double().mean().item()
+    # Of equal logits argmax takes the first, topk any one.
+    hits = logits.argmax(1) == labels
     return Metrics(
         loss=F.cross_entropy(logits.double(), labels).item(),
-        acc=hits[:, 0].double().mean().item(),
-        top5=hits.any(1).double().mean().item() if classes > 5 else None,
+        acc=hits.double().mean().item(),
+        top5=top5,
     )

@@ -1,4 +1,4 @@
-"""How many images fit in memory in one step."""
+"""How many images a step can take."""
 
 import copy
 
@@ -59,6 +59,14 @@ class Probe:
         while 2 * size <= len(self._positions) and self._fits(2 * size):
             size *= 2
         return size
+
+    def takes_one_image(self) -> bool:
+        """Return whether a batch of one image trains: batch norm may need a second value."""
+        try:
+            self._loss(copy.deepcopy(self._module), 1)
+        except ValueError:  # of torch.nn.functional.batch_norm
+            return False
+        return True
 
     def _free_bytes(self) -> float:
         if self._device.type == "cuda":

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Diverged(Exception):  # noqa: N818  (an outcome of training, not a fault of the program)
-    """A loss is NaN or infinite."""
+    """A loss or a weight is NaN or infinite."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -29,7 +29,6 @@ class LoopState:
     best_epoch: int = 0
     best_acc: float = -1.0
     epochs_without_better: int = 0
-    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

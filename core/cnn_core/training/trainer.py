@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
 from cnn_core.training.batches import Augmentation, Batches, chunks, derived_seed, epoch_order
 from cnn_core.training.checkpoint import State, save_checkpoint
+from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.evaluation import Metrics, compute_logits, measure
@@ -67,13 +68,14 @@ class Trainer:
         self.optimizer = build_optimizer(config.optim, network.module.parameters())
         self.plateau = PlateauState(config.optim)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-        self._forward: Callable[[Tensor], Tensor] = network.module
+        self._forward: Forward = network.module
         self._notices: list[Notice] = []
         self._augmentation = augmentation
         self._run_dir, self._identity = run_dir, identity
         self._pending: list[tuple[int, int, Tensor, Tensor]] = []
         self._clock = time.perf_counter()
-        self._saved = (1, 0)  # nothing is lost by not saving a state without a step
+        # Position of last.pt, None where a rate was set since. A state without a step is no loss.
+        self._saved: tuple[int, int] | None = (1, 0)
         usable = len(positions.train)
         if config.train.drop_last:
             usable -= usable % batch_size
@@ -101,20 +103,11 @@ class Trainer:
 
     def compile(self) -> None:
         """Let torch compile the forward pass; where it can't, train without, and say so."""
-        module, compiled = self.network.module, torch.compile(self.network.module)
 
-        def forward(images_NCHW: Tensor) -> Tensor:
-            try:
-                logits: Tensor = compiled(images_NCHW)
-            except torch._dynamo.exc.TorchDynamoException as error:
-                reason = str(error).strip().partition("\n")[0]
-                text = f"torch.compile failed, training goes on without: {reason}"
-                self._notices.append(Notice(level="warning", text=text))
-                self._forward = module
-                logits = module(images_NCHW)
-            return logits
+        def warn(text: str) -> None:
+            self._notices.append(Notice(level="warning", text=text))
 
-        self._forward = forward
+        self._forward = compiled_forward(self.network.module, warn)
 
     def evaluate(self, positions: Tensor) -> tuple[Tensor, Metrics]:
         """Return the logits (N, classes) of these images, on the CPU, and their metrics."""
@@ -179,8 +172,7 @@ class Trainer:
         for group in groups[state.step :]:
             self._step(group)
             control.poll()
-            yield from self._answer(control)
-            if control.stopping:
+            if (yield from self._answer(control)):
                 return
             if self._pending and time.perf_counter() - self._clock >= _PROGRESS_INTERVAL_S:
                 yield self._flush()
@@ -234,14 +226,15 @@ class Trainer:
         for (step, count, *_), loss, correct in zip(self._pending, losses, corrects, strict=True):
             if not math.isfinite(loss):
                 raise Diverged(f"the loss became {loss} at epoch {state.epoch}, step {step}")
+            # In the order of the steps: sums must not depend on when this is called.
+            state.loss_sum += loss * count
+            state.seen += count
+            state.correct += correct
             loss_sum += loss * count
             images += count
-            state.correct += correct
         self._pending.clear()
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
-        state.loss_sum += loss_sum
-        state.seen += images
         state.train_seconds += seconds
         return StepsDone(
             epoch=state.epoch,
@@ -253,26 +246,45 @@ class Trainer:
             images_per_s=images / seconds,
         )
 
-    def _answer(self, control: Control) -> Generator[Event, None, None]:
-        """Do what was asked for between two steps."""
+    def _answer(self, control: Control) -> Generator[Event, None, bool]:
+        """Do what was asked for between two steps; return whether to stop, with nothing pending."""
         while self._notices:
             yield self._notices.pop(0)
+        yield from self._take_lr(control)
+        # Looked at once: a signal may ask for a stop at any instant.
+        stopping, checkpoint = control.stopping, control.take_checkpoint()
+        if not (stopping or control.paused or checkpoint):
+            return False
+        yield self._flush()
+        self._check_weights()
+        if stopping:
+            return True  # train() saves
+        yield from self.save("last")
+        if control.paused:
+            yield Paused()
+            control.wait_while_paused()
+            yield from self._take_lr(control)
+            yield Unpaused()
+            self._clock = time.perf_counter()
+        return control.stopping
+
+    def _take_lr(self, control: Control) -> Generator[Event, None, None]:
         if (lr := control.take_lr()) is not None:
             self.state.base_lr = lr
+            self._saved = None
             yield LearningRateSet(lr=lr)
-        if control.stopping:
-            yield self._flush()
-        elif control.paused or control.take_checkpoint():
-            yield self._flush()
-            yield from self.save("last")
-            if control.paused:
-                yield Paused()
-                control.wait_while_paused()
-                yield Unpaused()
-                self._clock = time.perf_counter()
+
+    def _check_weights(self) -> None:
+        """Raise Diverged where the last step spoilt a weight: no loss has told of it yet."""
+        sums = [p.detach().sum() for p in self.network.module.parameters() if p.requires_grad]
+        if not math.isfinite(total := torch.stack(sums).sum().item()):
+            raise Diverged(
+                f"the weights became {total} at epoch {self.state.epoch}, step {self.state.step}"
+            )
 
     def _finish_epoch(self) -> Generator[Event, None, None]:
         state, started = self.state, time.perf_counter()
+        self._check_weights()
         val = self.evaluate(self.positions.val)[1] if len(self.positions.val) else None
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
@@ -295,12 +307,12 @@ class Trainer:
             images_per_s=state.seen / state.train_seconds,
             best=best,
         )
-        state.seconds += finished.seconds
         state.epoch, state.step = state.epoch + 1, 0
         state.loss_sum, state.correct, state.seen, state.train_seconds = 0.0, 0, 0, 0.0
         # The event first: a kill between the two repeats the epoch rather than losing its line.
         yield finished
-        due = self.done or finished.epoch % self.config.train.checkpoint_every == 0
-        wanted: tuple[tuple[CheckpointName, bool], ...] = (("last", due), ("best", best))
-        if names := [name for name, now in wanted if now]:
-            yield from self.save(*names)
+        # Never last.pt before best.pt: it tells which epoch best.pt holds.
+        if best:
+            yield from self.save("best", "last")
+        elif self.done or finished.epoch % self.config.train.checkpoint_every == 0:
+            yield from self.save("last")

@@ -1,0 +1,29 @@
+"""torch.compile where it works."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Forward = Callable[[Tensor], Tensor]
+
+
+def compiled_forward(module: nn.Module, warn: Callable[[str], None]) -> Forward:
+    """Return the compiled forward pass; where it can't be compiled, warn once and go on without.
+
+    Compilation happens at the first call, and again where shapes change.
+    """
+    forward: Forward = torch.compile(module)
+
+    def call(images_NCHW: Tensor) -> Tensor:
+        nonlocal forward
+        try:
+            return forward(images_NCHW)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            reason = str(error).strip().partition("\n")[0]
+            warn(f"torch.compile failed, training goes on without: {reason}")
+            forward = module
+            logits: Tensor = module(images_NCHW)
+            return logits
+
+    return call

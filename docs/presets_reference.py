@@ -1,0 +1,103 @@
+"""Write docs/presets.md from the models: ``python docs/presets_reference.py > docs/presets.md``."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cnn_core.augment.catalog import POLICIES, TRANSFORMS
+from cnn_core.backbones.catalog import BACKBONES
+from cnn_core.config import Experiment
+from cnn_core.datasets.catalog import DATASETS
+
+HEAD = """\
+# Preset keys
+
+<!-- Made by docs/presets_reference.py from the models; edit the docstrings there. -->
+
+A preset is a TOML file. Keys that are left out have their defaults; unknown keys, wrong types,
+impossible values and impossible combinations are all reported at once. Any key can be changed for
+one run: `--set optim.lr=0.1`.
+"""
+
+
+def reference() -> str:
+    """Return the whole page."""
+    return "\n".join([HEAD, *_sections(), *_catalogs()]) + "\n"
+
+
+def _sections() -> Iterator[str]:
+    fields = Experiment.model_fields
+    sections = {name: field.annotation for name, field in fields.items() if _is_model(field)}
+    yield "## Top level\n"
+    yield from _table({name: fields[name] for name in fields if name not in sections})
+    for name, model in sections.items():
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        yield f"\n## [{name}]\n\n{model.__doc__}\n"
+        yield from _table(model.model_fields)
+
+
+def _catalogs() -> Iterator[str]:
+    yield "\n## Data sets\n\n| name | what it is |\n|---|---|"
+    for name in DATASETS.names():
+        yield f"| `{name}` | {DATASETS[name].help} |"
+    yield "\n## Backbones\n\n`model.options` of each, with defaults.\n"
+    for name in BACKBONES.names():
+        backbone = BACKBONES[name]
+        yield f"- `{name}`: {backbone.help}"
+        yield from _options(backbone.options)
+    yield "\n## Transforms\n"
+    for name in TRANSFORMS.names():
+        transform = TRANSFORMS[name]
+        yield f"- `{name}`: {transform.help}"
+        yield from _options(transform.options)
+    yield "\nPolicies: " + "; ".join(
+        f"`{name}`: {' then '.join(str(table['name']) for table in tables) or 'nothing'}"
+        for name, tables in POLICIES.items()
+    )
+
+
+def _options(model: type[BaseModel]) -> Iterator[str]:
+    for key, field in model.model_fields.items():
+        yield f"  - `{key}` ({_default(field)}): {field.description}"
+
+
+def _table(fields: dict[str, FieldInfo]) -> Iterator[str]:
+    yield "| key | values | default | meaning |\n|---|---|---|---|"
+    for name, field in fields.items():
+        cells = (f"`{name}`", _values(field.annotation), _default(field), field.description or "")
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _values(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return ", ".join(f'`"{value}"`' for value in get_args(annotation))
+    if arguments := get_args(annotation):
+        if get_origin(annotation) in (list, dict):
+            return "table" if get_origin(annotation) is dict else f"list of {_values(arguments[0])}"
+        if hasattr(annotation, "__metadata__"):
+            return _values(arguments[0])
+        return " or ".join(_values(item) for item in arguments if item is not type(None))
+    return {str: "text", int: "integer", float: "number", bool: "true, false"}.get(annotation, "")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is None:
+        return "–"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+
+
+def _is_model(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
