@@ -14,7 +14,8 @@ from cnn_core.errors import UserError
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.reader import read_events, read_summary
 from cnn_core.runs.requests import send_request
-from cnn_core.runs.session import check_resumable, new_run, train_run
+from cnn_core.runs.resumable import check_resumable
+from cnn_core.runs.session import new_run, train_run
 from cnn_core.training import engine
 from cnn_core.training.checkpoint import load_checkpoint
 from cnn_core.training.control import Control
