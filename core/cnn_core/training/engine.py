@@ -165,12 +165,21 @@ class _Session:
         if checkpoint is not None:
             yield from check_same_data(checkpoint, data)
         assert config.data.image_size is not None
+        # A checkpoint holds every weight: going on needs no file of others.
+        weights = config.model.weights if checkpoint is None else "none"
         network = build_network(
-            config.model,
+            config.model.model_copy(update={"weights": weights}),
             classes=len(data.classes),
             image_size=config.data.image_size,
             seed=config.seed,
         )
+        if network.loaded:
+            fresh = not any(
+                name in network.loaded for name in network.parameters_under(network.head)
+            )
+            head = "; the head starts fresh" if fresh else ""
+            text = f"{len(network.loaded)} tensors loaded from weights = {weights!r}{head}"
+            yield Notice(level="info", text=text)
         apply_freezing(network, config.freeze.policy)
         train_mode(network)
         network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
