@@ -263,6 +263,4 @@ class Experiment(Section):
             )
         if self.optim.warmup_epochs >= self.train.epochs and self.optim.warmup_epochs:
             wrong.append(("optim.warmup_epochs", f"training has only {self.train.epochs} epochs"))
-        if self.data.val_fraction == 0 and self.train.early_stopping:
-            wrong.append(("train.early_stopping", "needs validation images: data.val_fraction"))
         return wrong

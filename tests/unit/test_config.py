@@ -58,14 +58,6 @@ def refused(make) -> list[str]:
             ),
             ["freeze.unfreeze_at", "optim.warmup_epochs"],
         ),
-        (
-            lambda: Experiment(
-                data=Data(dataset="digits", val_fraction=0.0),
-                model=MODEL,
-                train=Train(early_stopping=3),
-            ),
-            ["train.early_stopping"],
-        ),
     ],
 )
 def test_impossible_combinations_are_refused_by_key(make, keys):

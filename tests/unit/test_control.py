@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from cnn_core.training.control import Control
 
 
@@ -45,3 +47,11 @@ def test_the_source_is_not_asked_at_every_step():
     for _ in range(1000):
         control.poll()
     assert len(calls) <= 2
+
+
+@pytest.mark.parametrize("rate", [None, 0.0, -1.0, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_none_is_refused(rate):
+    control = Control()
+    with pytest.raises(ValueError, match="above 0"):
+        control.request("set_lr", rate)
+    assert control.take_lr() is None

@@ -153,3 +153,12 @@ def test_a_killed_process_is_gone_on_with(lab):
         for epoch in summary["history"]
     ]
     assert told == [entry[:5] for entry in lab.history(alone)]
+
+
+def test_what_a_killed_save_left_is_removed_at_the_next_start(lab):
+    folder = lab.places("run").run_dir / "checkpoints"
+    (folder / ".last.pt.x1y2").write_bytes(b"half")
+    (folder / ".link-z3").mkdir()
+    (folder / ".link-z3" / "best.pt").write_bytes(b"half")
+    lab.train(lab.experiment())
+    assert sorted(path.name for path in folder.iterdir()) == ["best.pt", "last.pt"]

@@ -249,3 +249,22 @@ def test_memory_that_really_runs_out(lab):
     assert re.search(r"with a batch of 27; likely to fit: --set train\.batch_size=\d+ ",
                      summary["error"])  # fmt: skip
     assert "Traceback" in (run_dir / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("sections", "named"),
+    [
+        ({"train": {"early_stopping": 2}}, "train.early_stopping"),
+        ({"optim": {"schedule": "plateau", "step_size": 2}}, 'optim.schedule = "plateau"'),
+    ],
+)
+def test_what_waits_for_a_validation_accuracy_needs_one(lab, sections, named):
+    data = {"root": "no-val", "val_fraction": 0.0}
+    last = lab.train(lab.experiment(data=data, **sections))[-1]
+    assert isinstance(last, RunFinished)
+    assert last.status == "failed"
+    assert last.mistake
+    assert named in last.error
+    with_a_val_folder = {"val_fraction": 0.0}
+    last = lab.train(lab.experiment(data=with_a_val_folder, **sections), "folder")[-1]
+    assert last.status == "finished"

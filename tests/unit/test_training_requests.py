@@ -1,6 +1,7 @@
 """A run in its directory, asked from outside: pause, rates, checkpoints, stop, one writer."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -177,3 +178,13 @@ def test_a_second_process_is_refused_and_changes_nothing(lab):
     assert read_summary(run_dir)["status"] == "stopped"
     numbers = [event.epoch for event in told(run_dir, EpochFinished)]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_damaged_environment_does_not_end_a_run(lab):
+    run_dir = new_run(lab.folder / "runs", lab.experiment())
+    (run_dir / "environment.json").write_text("{")
+    places = {"data_dir": lab.data_dir, "cache_dir": lab.cache_dir}
+    *_, last = train_run(run_dir, Control(), **places, device="cpu")
+    assert isinstance(last, RunFinished)
+    assert last.status == "finished"
+    assert json.loads((run_dir / "environment.json").read_text())["device"] == "cpu"

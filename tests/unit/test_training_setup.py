@@ -210,3 +210,18 @@ def test_determinism_ends_with_the_run(lab, monkeypatch, before, ending):
     finally:
         torch.use_deterministic_algorithms(False)
     assert during == [True] * (3 if ending == "finished" else 1)
+
+
+def test_weights_from_a_file_are_told_and_not_needed_again(lab, tmp_path):
+    experiment = lab.experiment(train={"epochs": 1})
+    lab.train(experiment, "source")
+    weights = tmp_path / "weights.pt"
+    torch.save(lab.state("source")["model"], weights)
+    tuned = lab.experiment(
+        data={"root": "seven", "test_fraction": 0.3}, model={"weights": str(weights)}
+    )
+    events = lab.train(tuned, "tuned", {1: [("stop", None)]})
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert any("the head starts fresh" in text for text in told)
+    weights.unlink()
+    assert lab.train(tuned, "tuned")[-1].status == "finished"

@@ -20,6 +20,7 @@ from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.requests import take_requests
 from cnn_core.runs.writer import RunWriter
+from cnn_core.training.checks import check_validation
 from cnn_core.training.control import Control, RequestKind
 from cnn_core.training.device import resolve_device, resolve_precision
 from cnn_core.training.engine import Places, stream
@@ -46,7 +47,8 @@ def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None
             f"data set {experiment.data.dataset!r} in {printable(index.root)}: only the class "
             f"'{printable(index.classes[0])}', expected two or more to tell apart"
         )
-    divide(index, experiment.data)
+    split = divide(index, experiment.data)
+    check_validation(experiment, len(split.val))
     assert experiment.data.image_size is not None
     network = build_network(
         experiment.model.model_copy(update={"weights": "none"}),
@@ -83,7 +85,10 @@ def _requests(run_dir: Path) -> Iterable[tuple[RequestKind, float | None]]:
 def _complete_environment(run_dir: Path, event: RunStarted) -> None:
     """Add what is known only once training starts; results depend on all of it."""
     path = run_dir / "environment.json"
-    environment = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        environment = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):  # damaged since: what holds now is better than none
+        environment = describe_environment()
     environment |= {
         "device": event.device,
         "threads": event.threads,

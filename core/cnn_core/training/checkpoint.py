@@ -1,6 +1,7 @@
 """Checkpoints: whole or absent, and readable without running code."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
     if not isinstance(state, dict) or "model" not in state:
         raise UserError(f"{printable(path)}: not a checkpoint of a run")
     return state
+
+
+def remove_partial_checkpoints(run_dir: Path) -> None:
+    """Remove what a process killed while saving has left; only for who holds the run's lock."""
+    for left in checkpoint_path(run_dir, "last").parent.glob(".*"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _link_atomically(source: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
 """Requests to a training in progress; the engine looks at them between steps."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -34,7 +35,9 @@ class Control:
         self._source = source
 
     def request(self, kind: RequestKind, value: float | None = None) -> None:
-        """Ask for something; ``value`` is the learning rate of ``set_lr``."""
+        """Ask for something; ``value`` is the rate of ``set_lr``: ValueError unless above 0."""
+        if kind == "set_lr" and not (value is not None and 0 < value < math.inf):
+            raise ValueError(f"a learning rate is above 0 and finite, not {value}")
         with self._lock:
             match kind:
                 case "stop":

@@ -21,7 +21,13 @@ from cnn_core.freezing import apply_freezing, count_parameters, train_mode
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.advice import divergence_advice, memory_advice
 from cnn_core.training.batches import Batches
-from cnn_core.training.checkpoint import State, checkpoint_path, load_checkpoint
+from cnn_core.training.checkpoint import (
+    State,
+    checkpoint_path,
+    load_checkpoint,
+    remove_partial_checkpoints,
+)
+from cnn_core.training.checks import check_last_batch, check_same_data, check_validation
 from cnn_core.training.control import Control
 from cnn_core.training.device import (
     Precision,
@@ -116,6 +122,8 @@ class _Session:
         data = yield from self._prepare()
         if data is None:
             return "stopped"
+        check_validation(self._config, len(data.val))
+        remove_partial_checkpoints(self._places.run_dir)
         torch.manual_seed(self._config.seed)  # dropout draws from the global generator
         with determinism(train.deterministic):
             trainer = yield from self._build(data, device, precision)
@@ -155,14 +163,23 @@ class _Session:
         config = self._config
         checkpoint = self._last_checkpoint()
         if checkpoint is not None:
-            yield from _check_same_data(checkpoint, data)
+            yield from check_same_data(checkpoint, data)
         assert config.data.image_size is not None
+        # A checkpoint holds every weight: going on needs no file of others.
+        weights = config.model.weights if checkpoint is None else "none"
         network = build_network(
-            config.model,
+            config.model.model_copy(update={"weights": weights}),
             classes=len(data.classes),
             image_size=config.data.image_size,
             seed=config.seed,
         )
+        if network.loaded:
+            fresh = not any(
+                name in network.loaded for name in network.parameters_under(network.head)
+            )
+            head = "; the head starts fresh" if fresh else ""
+            text = f"{len(network.loaded)} tensors loaded from weights = {weights!r}{head}"
+            yield Notice(level="info", text=text)
         apply_freezing(network, config.freeze.policy)
         train_mode(network)
         network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -186,7 +203,7 @@ class _Session:
             )
         else:
             batch_size = config.train.batch_size
-        _check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
+        check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
         self.trainer = trainer = Trainer(
             config,
             network,
@@ -252,24 +269,6 @@ class _Session:
         yield _tested("best", best_epoch, metrics)
 
 
-def _check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: bool) -> None:
-    """Raise UserError where the last batch of an epoch is missing or can't train."""
-    if drop_last and batch_size > images:
-        raise UserError(
-            f"train.batch_size = {batch_size} with train.drop_last = true leaves no batch: "
-            f"there are {images} training images"
-        )
-    smallest = batch_size if drop_last else images % batch_size or batch_size
-    if smallest == 1 and not probe.takes_one_image():
-        remedy = (
-            "set train.drop_last = true or another size" if batch_size > 1 else "take 2 or more"
-        )
-        raise UserError(
-            f"train.batch_size = {batch_size} leaves 1 of {images} training images for the last "
-            f"batch, too few for batch norm: {remedy}"
-        )
-
-
 def _tested(name: CheckpointName, epoch: int, metrics: Any) -> TestEvaluated:
     return TestEvaluated(
         checkpoint=name, epoch=epoch, acc=metrics.acc, top5=metrics.top5, loss=metrics.loss
@@ -285,19 +284,6 @@ def _identity(config: Experiment, data: Prepared) -> dict[str, Any]:
         "std": data.std.tolist(),
         "dataset_fingerprint": data.fingerprint,
     }
-
-
-def _check_same_data(checkpoint: State, data: Prepared) -> Generator[Event, None, None]:
-    if checkpoint["classes"] != list(data.classes):
-        raise UserError(
-            "the data set's classes changed since the checkpoint: "
-            f"{len(checkpoint['classes'])} then, {len(data.classes)} now"
-        )
-    if checkpoint["dataset_fingerprint"] != data.fingerprint:
-        yield Notice(
-            level="warning",
-            text="the data set changed since the checkpoint: this is no exact continuation",
-        )
 
 
 def _sentence(failure: Exception) -> str:

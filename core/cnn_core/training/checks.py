@@ -1,0 +1,58 @@
+"""What must hold before the first step, told as the user's mistake where it does not."""
+
+from collections.abc import Generator
+
+from cnn_core.config import Experiment
+from cnn_core.datasets.prepare import Prepared
+from cnn_core.errors import UserError
+from cnn_core.training.checkpoint import State
+from cnn_core.training.events import Event, Notice
+from cnn_core.training.memory import Probe
+
+
+def check_validation(config: Experiment, images: int) -> None:
+    """Raise UserError where something waits for a validation accuracy that never comes."""
+    if images:
+        return
+    waiting = []
+    if config.train.early_stopping is not None:
+        waiting.append("train.early_stopping")
+    if config.optim.schedule == "plateau":
+        waiting.append('optim.schedule = "plateau"')
+    if waiting:
+        raise UserError(
+            f"{' and '.join(waiting)}: needs validation images, and data.val_fraction = "
+            f"{config.data.val_fraction:g} of this data set gives none"
+        )
+
+
+def check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: bool) -> None:
+    """Raise UserError where the last batch of an epoch is missing or can't train."""
+    if drop_last and batch_size > images:
+        raise UserError(
+            f"train.batch_size = {batch_size} with train.drop_last = true leaves no batch: "
+            f"there are {images} training images"
+        )
+    smallest = batch_size if drop_last else images % batch_size or batch_size
+    if smallest == 1 and not probe.takes_one_image():
+        remedy = (
+            "set train.drop_last = true or another size" if batch_size > 1 else "take 2 or more"
+        )
+        raise UserError(
+            f"train.batch_size = {batch_size} leaves 1 of {images} training images for the last "
+            f"batch, too few for batch norm: {remedy}"
+        )
+
+
+def check_same_data(checkpoint: State, data: Prepared) -> Generator[Event, None, None]:
+    """Raise UserError where the classes are not those of the checkpoint; tell of other changes."""
+    if checkpoint["classes"] != list(data.classes):
+        raise UserError(
+            "the data set's classes changed since the checkpoint: "
+            f"{len(checkpoint['classes'])} then, {len(data.classes)} now"
+        )
+    if checkpoint["dataset_fingerprint"] != data.fingerprint:
+        yield Notice(
+            level="warning",
+            text="the data set changed since the checkpoint: this is no exact continuation",
+        )
