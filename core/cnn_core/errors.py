@@ -21,7 +21,10 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"``, or the valid names where none is near."""
     names = sorted(valid)
     folded = {candidate.casefold(): candidate for candidate in names}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    wanted = name.casefold()
+    # Who wrote conv means convolutional, however far apart their lengths are.
+    begun = [candidate for candidate in folded if len(wanted) > 1 and candidate.startswith(wanted)]
+    near = begun or difflib.get_close_matches(wanted, folded, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {folded[near[0]]!r}?"
     if not names:

@@ -1,7 +1,9 @@
 """A training shown without the app: live progress, plain lines, or JSON events."""
 
+import errno
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -53,7 +55,12 @@ def follow(events: Iterable[Event], display: Display) -> RunFinished:
     """Show every event and return the last one."""
     last: Event | None = None
     for event in events:
-        display.show(event)
+        try:
+            display.show(event)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            leave_terminal()  # it hung up, and its signal is still to come
         last = event
     assert isinstance(last, RunFinished)
     return last
@@ -66,7 +73,10 @@ def exit_code(finished: RunFinished) -> int:
 
 @contextmanager
 def stopping_on_signals(control: Control) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort."""
+    """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort.
+
+    A closed terminal (SIGHUP) does not end a training: it goes on without one.
+    """
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         if control.stopping:
@@ -76,12 +86,27 @@ def stopping_on_signals(control: Control) -> Iterator[None]:
         with suppress(OSError):
             os.write(2, b"stopping after this step with a checkpoint; once more aborts at once\n")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        leave_terminal()
+
+    handlers = {signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def leave_terminal() -> None:
+    """Point the streams that the lost terminal held at the null device."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        # Not isatty: a terminal that hung up denies being one. Files and pipes stay.
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                os.dup2(null, descriptor)
+    os.close(null)
 
 
 class JsonLines:

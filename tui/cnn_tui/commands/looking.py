@@ -34,7 +34,10 @@ def summary(
         int | None, typer.Option("--image-size", min=1, help="Side of the images in pixels.")
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Images the memory is reckoned for.")
+        int,
+        typer.Option(
+            "--batch-size", min=1, max=1_000_000, help="Images the memory is reckoned for."
+        ),
     ] = 1,
     as_json: Json = False,
 ) -> None:

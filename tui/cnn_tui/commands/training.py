@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -134,14 +135,25 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
 
 
 def _detach(run_dir: Path, data_dir: Path, device: str) -> None:
-    """Train in a process of its own session, which outlives this terminal."""
+    """Train in a process of its own session, which outlives this terminal.
+
+    Returns once that process holds the run, so that it can be stopped or followed at once.
+    """
+    from cnn_core.runs.lock import is_live
+
     command = [sys.executable, "-m", "cnn_tui", "resume", str(run_dir.resolve()), "--headless"]
     command += ["--data-dir", str(data_dir.resolve()), "--device", device]
     with (run_dir / "log.txt").open("ab") as log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    with working("starting in the background"):
+        while process.poll() is None and not is_live(run_dir):
+            time.sleep(0.1)
+    if process.returncode:
+        narrate(f"the training ended at once; {run_dir / 'log.txt'} says why")
+        raise typer.Exit(process.returncode)
