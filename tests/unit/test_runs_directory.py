@@ -64,7 +64,7 @@ def test_slugs(tmp_path: Path, name: str, slug: str) -> None:
     assert list_runs(tmp_path) == [run]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=st.text(max_size=80))
 def test_no_name_leaves_the_folder(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     runs = tmp_path_factory.mktemp("runs")
@@ -157,7 +157,7 @@ def test_a_miss_names_the_nearest(tmp_path: Path) -> None:
             find_run(tmp_path, reference)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(reference=st.text(st.characters(), max_size=30) | st.just("x" * 5000))
 def test_any_reference_finds_or_is_a_user_error(
     reference: str, tmp_path_factory: pytest.TempPathFactory

@@ -217,7 +217,7 @@ def test_stale_requests_do_not_reach_the_next_writer(run: Path) -> None:
         assert take_requests(run) == [Request("pause")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     content=st.binary(max_size=60)
     | st.fixed_dictionaries(

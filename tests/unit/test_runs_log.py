@@ -101,7 +101,7 @@ NEARLY = st.tuples(st.sampled_from(NAMES), st.sampled_from(KEYS), JSON).map(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(lines=st.lists(st.binary(max_size=40) | RECORDS | NEARLY, max_size=6))
 def test_no_line_whatever_breaks_a_reader(
     lines: list[bytes], tmp_path_factory: pytest.TempPathFactory

@@ -116,7 +116,7 @@ NAMES = ["name", "best.val_acc", "tags", "optim.lr"]
 PIECES = st.sampled_from([*SYMBOLS, *WORDS, *NAMES])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.text(max_size=60) | st.lists(PIECES, max_size=12).map(" ".join))
 @example("'" + "x" * 400 + "' * 99999999 * 99999999")
 @example("+".join(["9" * 40] * 11))
