@@ -92,3 +92,14 @@ def test_doctor_fails_where_runs_cannot_be_written(cli):
     done = cli("doctor", "--json", rc=1)
     failed = [check for check in json.loads(done.stdout) if check["state"] == "failure"]
     assert [check["name"] for check in failed] == ["runs folder"]
+
+
+def test_datasets_tells_what_is_here_missing_or_unusable(cli):
+    cli.make_images(cli.data / "caltech101" / "101_ObjectCategories", ["ant", "bee"], 1)
+    (cli.data / "caltech256" / "256_ObjectCategories" / "001.ak47").mkdir(parents=True)
+    rows = {row["name"]: row for row in cli.json("datasets")}
+    assert rows["digits"]["state"] == rows["caltech101"]["state"] == "here"
+    assert rows["cifar10"]["state"] == "missing"
+    assert "cnn-tui datasets --download cifar10" in rows["cifar10"]["why"]
+    assert rows["caltech256"]["state"] == "unusable"
+    assert "no image in class folder '001.ak47'" in rows["caltech256"]["why"]

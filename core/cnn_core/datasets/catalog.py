@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Literal
 
 from cnn_core.config import Data
 from cnn_core.datasets.index import Index, NotFoundError
@@ -52,6 +53,18 @@ def resolved_image_size(data: Data) -> int:
 def root_of(data: Data, data_dir: Path) -> Path:
     """Return the data set's folder: ``data.root``, or its name, below ``data_dir``."""
     return data_dir / expanded(data.root or data.dataset)
+
+
+def state_of(name: str, data_dir: Path) -> tuple[Literal["here", "missing", "unusable"], str]:
+    """Return whether a data set can be opened in its default place, and the sentence if not."""
+    dataset = DATASETS[name]
+    try:
+        dataset.read(data_dir / name)
+    except NotFoundError:
+        return "missing", dataset.how_to_get
+    except (UserError, OSError) as error:
+        return "unusable", str(error)
+    return "here", ""
 
 
 def open_index(data: Data, data_dir: Path) -> Index:

@@ -47,7 +47,7 @@ def datasets(
     as_json: Json = False,
 ) -> None:
     """List the data sets, or download one."""
-    from cnn_core.datasets.catalog import DATASETS
+    from cnn_core.datasets.catalog import DATASETS, state_of
 
     if download is not None:
         _download(download, data_dir)
@@ -55,11 +55,15 @@ def datasets(
     rows = []
     for name in DATASETS.names():
         dataset = DATASETS[name]
+        # The images of `folder` are wherever data.root says.
+        state, why = (None, "") if name == "folder" else state_of(name, data_dir)
         rows.append(
             {
                 "name": name,
                 "classes": dataset.classes,
                 "image_size": dataset.native_size,
+                "state": state,
+                "why": why,
                 "downloads": dataset.download is not None,
                 "help": dataset.help,
             }
@@ -67,14 +71,17 @@ def datasets(
     if as_json:
         print_json(rows)
         return
-    columns = ["name", "classes", "image_size", "help"]
+    columns = ["name", "state", "classes", "image_size", "help"]
     print_table(
-        ["name", "classes", "size", "what it is"],
+        ["name", "state", "classes", "size", "what it is"],
         [[row[key] for key in columns] for row in rows],
         right=["classes", "size"],
         fold=["what it is"],
     )
-    narrate(f"looked for below {data_dir}")
+    narrate(f"looked for in {data_dir}")
+    for row in rows:
+        if row["state"] in ("missing", "unusable"):
+            narrate(f"{row['name']}: {row['why']}")
 
 
 def backbones(as_json: Json = False) -> None:

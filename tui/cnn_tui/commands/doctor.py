@@ -133,19 +133,17 @@ def _folders(folders: dict[str, Path]) -> Iterator[Check]:
 
 
 def _datasets(data_dir: Path) -> Iterator[Check]:
-    from cnn_core.config import Data
-    from cnn_core.datasets.catalog import DATASETS, open_index
-    from cnn_core.errors import UserError
+    from cnn_core.datasets.catalog import DATASETS, state_of
 
     found = []
     for name in DATASETS.names():
-        if name == "folder":
+        if name == "folder":  # any images, anywhere
             continue
-        try:
-            open_index(Data(dataset=name), data_dir)
-        except UserError:
-            continue
-        found.append(name)
+        state, why = state_of(name, data_dir)
+        if state == "here":
+            found.append(name)
+        elif state == "unusable":
+            yield Check(name, "warning", why, "mend it, or remove it and get it again")
     yield Check("data sets", "ok", ", ".join(found), "cnn-tui datasets tells how to get others")
 
 
