@@ -39,7 +39,7 @@ def test_the_version(cli):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["runs"], ["runs", "--json"], ["show", "last"], ["presets"], ["datasets"]],
+    [["--help"], ["runs"], ["runs", "--json"], ["show", "last"], ["presets"]],
     ids=" ".join,
 )
 def test_what_only_looks_imports_no_torch_and_no_app(stored, arguments):
