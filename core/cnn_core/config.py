@@ -259,8 +259,8 @@ class Experiment(Section):
         wrong = []
         if self.freeze.unfreeze_at and self.freeze.unfreeze_at > self.train.epochs:
             wrong.append(
-                ("freeze.unfreeze_at", f"training ends before, at epoch {self.train.epochs}")
+                ("freeze.unfreeze_at", f"training ends before: train.epochs = {self.train.epochs}")
             )
         if self.optim.warmup_epochs >= self.train.epochs and self.optim.warmup_epochs:
-            wrong.append(("optim.warmup_epochs", f"training has only {self.train.epochs} epochs"))
+            wrong.append(("optim.warmup_epochs", f"not below train.epochs = {self.train.epochs}"))
         return wrong

@@ -1,6 +1,7 @@
 """What is wrong with a preset: everything at once, each with its key and what was meant."""
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,11 +32,19 @@ class Mistake:
 
 def mistakes(table: dict[str, Any]) -> list[Mistake]:
     """Return everything that is wrong with a preset's table, each key once."""
-    # pydantic looks at combinations only where nothing else is wrong: unknown keys may not hide
-    # them.
-    told = [*_invalid(table), *_invalid(_without_unknown_keys(table))]
+    told = _invalid(table)
+    # pydantic looks at combinations only where all else is right: what is wrong may not hide them.
+    wrong = {tuple(re.split(r"[.[]", mistake.key)[:2]) for mistake in told}
+    if wrong:
+        names = re.compile(rf"\b({'|'.join(re.escape(parts[-1]) for parts in wrong)})\b")
+        told += [
+            mistake
+            for mistake in _invalid(_without(table, wrong))
+            # A default stood in for what was wrong: nothing follows from it.
+            if not names.search(f"{mistake.key} {mistake.message}")
+        ]
     found: dict[str, Mistake] = {}
-    for mistake in dict.fromkeys(told):
+    for mistake in told:
         # A value of a union fails once for each of the union's members.
         before = found.get(mistake.key)
         joined = f"{before.message}, or {mistake.message}" if before else mistake.message
@@ -55,17 +64,15 @@ def _invalid(table: dict[str, Any]) -> list[Mistake]:
     return []
 
 
-def _without_unknown_keys(table: dict[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {}
-    for key, value in table.items():
-        section = _SECTIONS.get(key)
-        if section is not None and isinstance(value, dict):
-            known[key] = {
-                name: item for name, item in value.items() if name in section.model_fields
-            }
-        elif key in Experiment.model_fields:
-            known[key] = value
-    return known
+def _without(table: dict[str, Any], wrong: set[tuple[str, ...]]) -> dict[str, Any]:
+    """Return the table without these keys, ``(key,)`` or ``(section, key)``."""
+    return {
+        key: {name: item for name, item in value.items() if (key, name) not in wrong}
+        if isinstance(value, dict)
+        else value
+        for key, value in table.items()
+        if (key,) not in wrong
+    }
 
 
 def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
@@ -98,6 +105,8 @@ def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake
     value = error["input"]
     if kind == "literal_error":
         hint = did_you_mean(value, _literals(context)) if isinstance(value, str) else ""
+        if hint.startswith("; expected"):  # the message has them all
+            hint = ""
         return [Mistake(key, f"should be {context['expected']}{hint}", _short(value))]
     if kind == "model_type" and len(location) == 1:
         return [Mistake(key, f"expected a section, [{key}]", _short(value))]

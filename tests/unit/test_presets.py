@@ -212,3 +212,15 @@ OPTIONAL = {
 def test_what_is_written_reads_back_equal(extra):
     experiment = Experiment.model_validate({**MINIMAL, **extra})
     assert Experiment.model_validate(tomli.loads(to_toml(experiment))) == experiment
+
+
+def test_a_wrong_value_hides_no_combination_and_invents_none():
+    table = {
+        "data": {"dataset": "digits"},
+        "model": {"backbone": "cnn", "head": "mpl", "head_hidden": 10},
+        "freeze": {"policy": "backbone", "unfreeze_at": 20},
+        "optim": {"nesterov": True, "momentum": 0.0, "schedule": "cosin"},
+        "train": {"epochs": 0},
+    }
+    keys = {mistake.key for mistake in mistakes(table)}
+    assert keys == {"model.head", "optim.nesterov", "optim.schedule", "train.epochs"}
