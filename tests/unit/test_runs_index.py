@@ -186,3 +186,28 @@ def test_listing_imports_neither_torch_nor_pydantic(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path)], env=environment, text=True
     )
     assert output == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "mangled",
+    [
+        {"status": "odd"},
+        {"best": {"epoch": 1, "val_acc": "high", "val_loss": None}},
+        {"test": {}},
+        {"timing": []},
+        {"created": "today"},
+        {"history": [{"epoch": 1}]},
+        {"config": None},
+    ],
+    ids=str,
+)
+def test_a_summary_that_somebody_changed_is_made_anew(
+    tmp_path: Path, mangled: dict[str, Any]
+) -> None:
+    run = make(tmp_path, [0.25, 0.5])
+    path = run / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | mangled))
+    (row,) = run_rows(tmp_path)
+    assert row["status"] == "finished"
+    assert row["best"]["val_acc"] == read_summary(run)["best"]["val_acc"] == 0.5
+    assert read_summary(run)["test"]["checkpoint"] is None

@@ -6,7 +6,7 @@ from cnn_core.files import to_json
 
 # The sections of a summary that hold only numbers; elsewhere "NaN" may be somebody's name.
 _NUMERIC = ("best", "last", "test", "test_last", "timing", "history")
-_NON_FINITE = ("NaN", "Infinity", "-Infinity")
+NON_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 def json_bytes(value: Any) -> bytes:
@@ -27,4 +27,4 @@ def _numbers(value: Any) -> Any:
         return {key: _numbers(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_numbers(item) for item in value]
-    return float(value) if isinstance(value, str) and value in _NON_FINITE else value
+    return float(value) if isinstance(value, str) and value in NON_FINITE else value

@@ -1,17 +1,18 @@
 """Reading a run's folder, whoever writes it and whatever state it was left in."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import tomli
 
 from cnn_core.errors import UserError, printable
-from cnn_core.runs.encoding import restore_numbers
+from cnn_core.runs.encoding import NON_FINITE, restore_numbers
 from cnn_core.runs.event_log import EVENTS, EventLines
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.summary_state import RunSummary
+from cnn_core.training.events import Status
 
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
@@ -19,6 +20,8 @@ SUMMARY = "summary.json"
 
 _ALIVE = ("running", "paused")
 _SHAPE = RunSummary("", {}, None).document()
+_NUMERIC = ("best", "last", "test", "test_last", "params", "split", "timing")
+_EPOCH = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -111,16 +114,25 @@ def with_true_status(
 
 
 def _is_summary(document: Any) -> bool:
-    """Return whether a document has the sections of one, so that readers need not look twice."""
+    """Return whether a document is one that we could have written: readers need not look twice."""
     return (
         isinstance(document, dict)
         and document.keys() >= _SHAPE.keys()
-        and all(
-            isinstance(document[key], dict) and document[key].keys() >= section.keys()
-            for key, section in _SHAPE.items()
-            if isinstance(section, dict)
-        )
-        and isinstance(document["status"], str)
+        and document["status"] in get_args(Status)
+        and isinstance(document["config"], dict)
+        and all(_are_numbers(document[key], _SHAPE[key]) for key in _NUMERIC)
+        and all(_is_number(document[key]) for key in ("epoch", "created"))
         and isinstance(document["history"], list)
-        and all(isinstance(epoch, dict) for epoch in document["history"])
+        and all(_are_numbers(epoch, _EPOCH) for epoch in document["history"])
     )
+
+
+def _are_numbers(section: Any, keys: Iterable[str]) -> bool:
+    """Return whether a section has these keys, all of them numbers, or not known."""
+    return isinstance(section, dict) and all(
+        key in section and (key == "checkpoint" or _is_number(section[key])) for key in keys
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or type(value) in (int, float) or value in NON_FINITE

@@ -189,7 +189,9 @@ def _grouped(value: int | None) -> str | None:
     return None if value is None else f"{value:,}"
 
 
-def _age(created: float) -> str:
+def _age(created: float | None) -> str | None:
+    if created is None:
+        return None
     passed = max(0.0, time.time() - created)
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if passed >= length:
