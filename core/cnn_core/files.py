@@ -35,7 +35,10 @@ def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Return valid JSON; NaN and the infinities become the strings "NaN" and "±Infinity"."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # rare, and looking for it first would cost more than writing
+        return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Reading a run's folder, whoever writes it and whatever state it was left in."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +21,8 @@ SUMMARY = "summary.json"
 _ALIVE = ("running", "paused")
 _SHAPE = RunSummary("", {}, None).document()
 _NUMERIC = ("best", "last", "test", "test_last", "params", "split", "timing")
-_EPOCH = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
+_EPOCH = frozenset({"epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"})
+_PLAIN = frozenset({int, float, type(None)})
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -120,19 +121,22 @@ def _is_summary(document: Any) -> bool:
         and document.keys() >= _SHAPE.keys()
         and document["status"] in get_args(Status)
         and isinstance(document["config"], dict)
-        and all(_are_numbers(document[key], _SHAPE[key]) for key in _NUMERIC)
+        and all(_are_numbers(document[key], _SHAPE[key].keys()) for key in _NUMERIC)
         and all(_is_number(document[key]) for key in ("epoch", "created"))
         and isinstance(document["history"], list)
         and all(_are_numbers(epoch, _EPOCH) for epoch in document["history"])
     )
 
 
-def _are_numbers(section: Any, keys: Iterable[str]) -> bool:
+def _are_numbers(section: Any, keys: Set[str]) -> bool:
     """Return whether a section has these keys, all of them numbers, or not known."""
-    return isinstance(section, dict) and all(
-        key in section and (key == "checkpoint" or _is_number(section[key])) for key in keys
+    if not isinstance(section, dict) or not section.keys() >= keys:
+        return False
+    # Thousands of epochs are looked at: nearly all hold plain numbers only.
+    return _PLAIN.issuperset(map(type, section.values())) or all(
+        key == "checkpoint" or _is_number(value) for key, value in section.items()
     )
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or type(value) in (int, float) or value in NON_FINITE
+    return type(value) in _PLAIN or value in NON_FINITE
