@@ -1,7 +1,6 @@
 """Names for the things a preset can ask for: data sets, backbones, transforms, policies."""
 
 import importlib
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from cnn_core.errors import UserError, did_you_mean
@@ -21,15 +20,6 @@ class Registry(Generic[Entry]):
         self._providers = providers
         self._entries: dict[str, Entry] = {}
         self._loaded = False
-
-    def register(self, name: str) -> Callable[[Entry], Entry]:
-        """Return a decorator that stores an entry; a name given twice is a ValueError."""
-
-        def store(entry: Entry) -> Entry:
-            self.add(name, entry)
-            return entry
-
-        return store
 
     def add(self, name: str, entry: Entry) -> None:
         """Store an entry; a name given twice is a ValueError."""

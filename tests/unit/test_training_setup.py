@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from cnn_core.backbones.network import build_network
-from cnn_core.training import memory
+from cnn_core.datasets.prepare import prepare
+from cnn_core.progress import Progress
+from cnn_core.training import engine, memory
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
-from cnn_core.training.events import EpochFinished, Notice, RunStarted
+from cnn_core.training.events import EpochFinished, Notice, Preparing, RunStarted
 
 RANDOM = {
     "data": {"image_size": 32},
@@ -182,7 +184,8 @@ def test_a_network_that_does_not_compile_trains_without(lab, monkeypatch, good_c
     sizes = failing_compile(monkeypatch, good_calls)
     events = lab.train(lab.experiment(**RANDOM, train={"compile": True}), "compiled")
     lab.train(lab.experiment(**RANDOM), "plain")
-    warned = [event.text for event in events if isinstance(event, Notice)]
+    notices = [event for event in events if isinstance(event, Notice)]
+    warned = [notice.text for notice in notices if notice.level == "warning"]
     expected = ["torch.compile failed, training goes on without: no compiler here"]
     assert warned == (expected if good_calls < 100 else [])
     assert events[-1].status == "finished"
@@ -225,3 +228,17 @@ def test_weights_from_a_file_are_told_and_not_needed_again(lab, tmp_path):
     assert any("the head starts fresh" in text for text in told)
     weights.unlink()
     assert lab.train(tuned, "tuned")[-1].status == "finished"
+
+
+def test_preparing_tells_of_itself_at_intervals_only(lab, monkeypatch):
+    def busy(*arguments):
+        for done in range(5001):
+            yield Progress("counting", done, 5000)
+        return (yield from prepare(*arguments))
+
+    monkeypatch.setattr(engine, "prepare", busy)
+    events = lab.train(lab.experiment(train={"epochs": 1}))
+    told = [e.done for e in events if isinstance(e, Preparing) and e.what == "counting"]
+    assert told[0] == 0
+    assert told[-1] == 5000
+    assert len(told) < 100

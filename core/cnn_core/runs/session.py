@@ -69,7 +69,7 @@ def train_run(
     """
     experiment = load_experiment(run_dir / "config.toml")
     places = Places(run_dir=run_dir, data_dir=data_dir, cache_dir=cache_dir)
-    with RunWriter(run_dir) as writer, _log_file(run_dir):
+    with RunWriter(run_dir) as writer, _logging_to(writer):
         control.listen(lambda: _requests(run_dir))
         for event in stream(experiment, control, places, device=device):
             writer.write(event)
@@ -98,12 +98,24 @@ def _complete_environment(run_dir: Path, event: RunStarted) -> None:
     write_text_atomically(path, to_json(environment, indent=2))
 
 
+class _RunLog(logging.Handler):
+    """Sends what the core logs, tracebacks of failures, to the run's log.txt."""
+
+    def __init__(self, writer: RunWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append the record."""
+        try:
+            self._writer.log(self.format(record))
+        except OSError:  # a full disk must not hide the failure that is being told
+            self.handleError(record)
+
+
 @contextlib.contextmanager
-def _log_file(run_dir: Path) -> Iterator[None]:
-    """Send what the core logs (tracebacks of failures) to the run's log.txt."""
-    handler = logging.FileHandler(run_dir / "log.txt", encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logger = logging.getLogger("cnn_core")
+def _logging_to(writer: RunWriter) -> Iterator[None]:
+    handler, logger = _RunLog(writer), logging.getLogger("cnn_core")
     logger.addHandler(handler)
     # The user gets one sentence; Python's last-resort handler would print the traceback too.
     propagate, logger.propagate = logger.propagate, False
@@ -112,4 +124,3 @@ def _log_file(run_dir: Path) -> Iterator[None]:
     finally:
         logger.propagate = propagate
         logger.removeHandler(handler)
-        handler.close()

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from cnn_core.files import write_atomically
 from cnn_core.runs.encoding import json_bytes
@@ -70,10 +70,6 @@ class RunWriter:
     def log(self, text: str) -> None:
         """Append text, such as a traceback, to log.txt."""
         append_log(self._run_dir, text)
-
-    def summary(self) -> dict[str, Any]:
-        """Return the document of ``show --json`` as of the last event."""
-        return self._summary.document()
 
     def _save_summary(self, *, sync: bool) -> None:
         content = json_bytes(self._summary.document())

@@ -52,6 +52,9 @@ from cnn_core.training.trainer import Trainer
 
 _log = logging.getLogger(__name__)
 
+# Seconds between events of one piece of work before the first step.
+_PREPARING_INTERVAL_S = 0.25
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Places:
@@ -136,6 +139,7 @@ class _Session:
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
         """Open the data set; return None where a stop is asked for meanwhile."""
         work = prepare(self._config.data, self._places.data_dir, self._places.cache_dir)
+        shown, due = "", 0.0
         while True:
             try:
                 item = next(work)
@@ -144,7 +148,10 @@ class _Session:
                 return data
             match item:
                 case Progress(what, done, total):
-                    yield Preparing(what=what, done=done, total=total)
+                    # Work on a million images tells of itself thousands of times a second.
+                    if what != shown or done == total > 0 or time.monotonic() >= due:
+                        shown, due = what, time.monotonic() + _PREPARING_INTERVAL_S
+                        yield Preparing(what=what, done=done, total=total)
                 case Remark(text, warning):
                     yield Notice(level="warning" if warning else "info", text=text)
             if self._control.stopping:
