@@ -127,3 +127,13 @@ def test_a_closed_terminal_does_not_end_it(cli, slow, undisturbed):
     assert process.wait(timeout=120) == 0
     assert cli.json("show", "last")["status"] == "finished"
     cli.assert_same_weights(run_dir, undisturbed, "last")
+
+
+def test_a_reader_of_the_narration_that_leaves_stops_it_with_a_checkpoint(cli, slow):
+    process = cli.start(*slow, "--set", "train.epochs=1000")
+    assert any(line.startswith("epoch ") for line in process.stderr)
+    process.stderr.close()
+    assert process.wait(timeout=120) == 1
+    process.stdout.close()
+    assert cli.json("show", "last")["status"] == "stopped"
+    assert (cli.only_run() / "checkpoints/last.pt").is_file()

@@ -1,5 +1,6 @@
 """What commands print: data on stdout, narration on stderr, other people's text literally."""
 
+import errno
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -18,16 +19,24 @@ from cnn_core.files import to_json
 _PIPED_WIDTH = 10**6
 
 
+class _Console(Console):
+    """Tells of a reader that left, where rich exits on the spot: a run must end tidily."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error pass on to who prints."""
+        raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
+
+
 def stdout() -> Console:
     """Return a console for data."""
-    return Console(
+    return _Console(
         width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=False
     )
 
 
 def stderr() -> Console:
     """Return a console for narration."""
-    return Console(
+    return _Console(
         stderr=True,
         width=None if sys.stderr.isatty() else _PIPED_WIDTH,
         highlight=False,
