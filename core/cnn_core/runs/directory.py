@@ -64,13 +64,16 @@ def list_runs(runs_dir: Path) -> list[Path]:
     A folder that does not exist holds no runs; one that can't be read is a UserError.
     """
     try:
-        return sorted(
-            path for path in runs_dir.iterdir() if _RUN_ID.fullmatch(path.name) and path.is_dir()
-        )
+        return sorted(path for path in runs_dir.iterdir() if is_run_id(path.name) and path.is_dir())
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UserError(f"runs folder {printable(runs_dir)}: {error.strerror}") from error
+
+
+def is_run_id(name: str) -> bool:
+    """Return whether a folder of this name in a folder of runs is one of ours."""
+    return _RUN_ID.fullmatch(name) is not None
 
 
 def find_run(runs_dir: Path, reference: str) -> Path:
