@@ -121,9 +121,7 @@ def _train_shown(mode: str, run_dir: Path, data_dir: Path, size: str) -> float:
     background = None
     if mode == "process":
         command = _command("resume", str(run_dir), "--headless", "--data-dir", str(data_dir))
-        background = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        background = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     app = subprocess.Popen(
         [sys.executable, __file__, "--child", mode, str(run_dir), str(data_dir)],
         stdin=follower,

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from cnn_core.errors import UserError, printable
 from cnn_core.runs.lock import is_live
+from cnn_core.runs.queue import Queue
+from cnn_tui.workplace import Workplace
 
+QUEUE_LOG = ".queue.log"
 _STEP_S = 0.1
 
 
@@ -44,3 +47,29 @@ def spawn(
             stderr=file,
             start_new_session=True,
         )
+
+
+def train_queue_in_background(workplace: Workplace, queue: Queue, *, first: Path | None) -> bool:
+    """Let a process of its own go on with ``first`` and the runs that wait; False if none does.
+
+    Returns once that process trains, or another one has taken the runs. Raises UserError if it
+    ends at once.
+    """
+    if first is not None:
+        queue.add(first.name)
+        queue.move(first.name, -len(queue.ids()))
+    waiting = queue.ids()
+    if not waiting:
+        return False
+    log = workplace.runs_dir / QUEUE_LOG
+    process = spawn(
+        ["queue", "--train", "--runs-dir", str(workplace.runs_dir)],
+        log,
+        data_dir=workplace.data_dir,
+        device=workplace.device,
+    )
+    while process.poll() is None and queue.ids()[:1] == waiting[:1]:
+        time.sleep(_STEP_S)
+    if process.returncode:
+        raise UserError(f"the queue's process ended at once; {printable(log)} says why")
+    return True
