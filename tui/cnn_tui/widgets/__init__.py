@@ -1,0 +1,1 @@
+"""Widgets that stand on their own."""
