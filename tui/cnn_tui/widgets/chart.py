@@ -74,12 +74,19 @@ class Chart(Widget, can_focus=True):
         x_label: str = "",
         y_label: str = "",
         marks: Sequence[tuple[float, str]] = (),
+        at_once: bool = False,
     ) -> None:
-        """Show these curves from the next drawing on, which the budget may put off."""
+        """Show these curves from the next drawing on, which the budget may put off.
+
+        ``at_once`` is for curves that the user asked for.
+        """
         self._curves = tuple(curves)
         self._view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
         self._whole = _whole([curve.x for curve in curves])
-        self._draw_later()
+        if at_once:
+            self._draw_now()
+        else:
+            self._draw_later()
 
     def watch_log_y(self) -> None:
         """Draw with the other axis."""
