@@ -22,8 +22,10 @@ from cnn_tui.screens.runs_dialogs import NoteEditor
 _ALIVE = ("running", "paused")
 _SHOWN = 10
 _NEED_A_RUN = frozenset(
-    ("open", "clone", "resume", "stop", "pause", "compare")
-    + ("delete", "queue", "tags", "note", "rename", "copy")
+    (
+        *("open", "clone", "resume", "stop", "pause", "compare"),
+        *("delete", "queue", "tags", "note", "rename", "copy"),
+    )
 )
 
 
