@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
-from cnn_core.training.batches import Augmentation, Batches, chunks, derived_seed, epoch_order
-from cnn_core.training.checkpoint import State, save_checkpoint
+from cnn_core.training.batches import Augmentation, Batches, EpochPlan, chunks, derived_seed
+from cnn_core.training.checkpoint import State, random_state, save_checkpoint, set_random_state
 from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
@@ -23,6 +23,7 @@ from cnn_core.training.evaluation import Metrics, compute_logits, measure
 from cnn_core.training.events import (
     CheckpointName,
     CheckpointSaved,
+    ClassesValidated,
     EpochFinished,
     Event,
     LearningRateSet,
@@ -31,9 +32,10 @@ from cnn_core.training.events import (
     StepsDone,
     Unpaused,
 )
+from cnn_core.training.figures import StepFigures
 from cnn_core.training.optimizer import add_unfrozen, build_optimizer, set_lr
 from cnn_core.training.schedule import PlateauState, lr_factor
-from cnn_core.training.state import Diverged, LoopState, Positions
+from cnn_core.training.state import Diverged, LoopState, Positions, check_weights
 
 # Seconds between progress events: each reads figures from the device, which waits for it.
 _PROGRESS_INTERVAL_S = 0.5
@@ -57,12 +59,8 @@ class Trainer:
         identity: dict[str, Any],
     ) -> None:
         """``identity`` is what a checkpoint says of itself: config, classes, mean, std, …"""
-        self.config, self.network, self.batches, self.positions = (
-            config,
-            network,
-            batches,
-            positions,
-        )
+        self.config, self.network = config, network
+        self.batches, self.positions = batches, positions
         self.device, self.precision = device, precision
         self.state = LoopState(base_lr=config.optim.lr, batch_size=batch_size)
         self.optimizer = build_optimizer(config.optim, network.module.parameters())
@@ -72,32 +70,31 @@ class Trainer:
         self._notices: list[Notice] = []
         self._augmentation = augmentation
         self._run_dir, self._identity = run_dir, identity
-        self._pending: list[tuple[int, int, Tensor, Tensor]] = []
-        self._clock = time.perf_counter()
+        self._figures = StepFigures()
         # Position of last.pt, None where a rate was set since. A state without a step is no loss.
         self._saved: tuple[int, int] | None = (1, 0)
-        usable = len(positions.train)
-        if config.train.drop_last:
-            usable -= usable % batch_size
-        self._usable = usable
-        self.steps_per_epoch = math.ceil(usable / (batch_size * config.train.accumulate))
+        self._plan = EpochPlan(positions.train.numpy(), config, batch_size)
+        self.steps_per_epoch = self._plan.steps
 
     @property
     def done(self) -> bool:
-        """Whether the last epoch is over, or early stopping has ended training."""
+        """Whether the last epoch is over, by plan, early stopping or request."""
         patience = self.config.train.early_stopping
         stalled = patience is not None and self.state.epochs_without_better >= patience
-        return self.state.epoch > self.config.train.epochs or stalled
+        ended = self.state.finishing and self.state.step == 0
+        return self.state.epoch > self.config.train.epochs or stalled or ended
 
     def train(self, control: Control) -> Generator[Event, None, None]:
         """Train until ``done`` or until the control asks to stop; raise Diverged.
 
         Whichever it is, last.pt holds the state in which training ended.
         """
+        yield from self._take_finish(control)
         while not self.done and not control.stopping:
             if self.state.epoch == self.config.freeze.unfreeze_at and self.state.step == 0:
                 self._unfreeze()
             yield from self._epoch(control)
+            yield from self._take_finish(control)
         if self._saved != (self.state.epoch, self.state.step):
             yield from self.save("last")
 
@@ -128,7 +125,7 @@ class Trainer:
             yield CheckpointSaved(name=name, epoch=self.state.epoch, step=self.state.step)
         if "last" in names:
             self._saved = (self.state.epoch, self.state.step)
-        self._clock = time.perf_counter()
+        self._figures.restart_clock()
 
     def load(self, state: State) -> None:
         """Go on from a checkpoint, on the step after it, with the same random numbers."""
@@ -141,21 +138,16 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.plateau.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        set_random_state(state["random"], self.device)
 
     def _checkpoint(self) -> State:
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
         return {
             "model": self.network.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.plateau.state_dict(),
             "scaler": self.scaler.state_dict(),
             "progress": dataclasses.asdict(self.state),
-            "random": random,
+            "random": random_state(self.device),
             **self._identity,
         }
 
@@ -165,18 +157,19 @@ class Trainer:
     def _epoch(self, control: Control) -> Generator[Event, None, None]:
         """Train one epoch, or the rest of it, and validate; return early if asked to stop."""
         state = self.state
-        order = epoch_order(self.positions.train.numpy(), seed=self.config.seed, epoch=state.epoch)
-        groups = chunks(order[: self._usable], state.batch_size * self.config.train.accumulate)
         train_mode(self.network)
-        self._clock = time.perf_counter()
-        for group in groups[state.step :]:
+        self._figures.restart_clock()
+        for group in [] if state.finishing else self._plan.groups(state.epoch)[state.step :]:
             self._step(group)
             control.poll()
             if (yield from self._answer(control)):
                 return
-            if self._pending and time.perf_counter() - self._clock >= _PROGRESS_INTERVAL_S:
+            yield from self._take_finish(control)
+            if state.finishing:
+                break
+            if self._figures and self._figures.age_s >= _PROGRESS_INTERVAL_S:
                 yield self._flush()
-        if self._pending:
+        if self._figures:
             self._flush()
         yield from self._finish_epoch()
 
@@ -196,7 +189,7 @@ class Trainer:
             share = loss if len(part) == len(group) else loss * (len(part) / len(group))
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             correct = (logits.detach().argmax(1) == labels).sum()
-            self._pending.append((state.step + 1, len(part), loss.detach(), correct))
+            self._figures.add(state.step + 1, len(part), loss.detach(), correct)
         if self.config.optim.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(
@@ -219,31 +212,15 @@ class Trainer:
 
     def _flush(self) -> StepsDone:
         """Read the pending figures from the device into the epoch's sums; raise Diverged."""
-        state = self.state
-        losses = torch.stack([loss for _, _, loss, _ in self._pending]).tolist()
-        corrects = torch.stack([correct for *_, correct in self._pending]).tolist()
-        loss_sum, images = 0.0, 0
-        for (step, count, *_), loss, correct in zip(self._pending, losses, corrects, strict=True):
-            if not math.isfinite(loss):
-                raise Diverged(f"the loss became {loss} at epoch {state.epoch}, step {step}")
-            # In the order of the steps: sums must not depend on when this is called.
-            state.loss_sum += loss * count
-            state.seen += count
-            state.correct += correct
-            loss_sum += loss * count
-            images += count
-        self._pending.clear()
-        now = time.perf_counter()
-        seconds, self._clock = now - self._clock, now
-        state.train_seconds += seconds
+        loss, images_per_s = self._figures.read_into(self.state)
         return StepsDone(
-            epoch=state.epoch,
-            step=state.step,
+            epoch=self.state.epoch,
+            step=self.state.step,
             steps_per_epoch=self.steps_per_epoch,
-            global_step=state.global_step,
-            loss=loss_sum / images,
+            global_step=self.state.global_step,
+            loss=loss,
             lr=self.optimizer.param_groups[0]["lr"],
-            images_per_s=images / seconds,
+            images_per_s=images_per_s,
         )
 
     def _answer(self, control: Control) -> Generator[Event, None, bool]:
@@ -256,7 +233,7 @@ class Trainer:
         if not (stopping or control.paused or checkpoint):
             return False
         yield self._flush()
-        self._check_weights()
+        check_weights(self.network.module, self.state)
         if stopping:
             return True  # train() saves
         yield from self.save("last")
@@ -265,7 +242,7 @@ class Trainer:
             control.wait_while_paused()
             yield from self._take_lr(control)
             yield Unpaused()
-            self._clock = time.perf_counter()
+            self._figures.restart_clock()
         return control.stopping
 
     def _take_lr(self, control: Control) -> Generator[Event, None, None]:
@@ -274,28 +251,27 @@ class Trainer:
             self._saved = None
             yield LearningRateSet(lr=lr)
 
-    def _check_weights(self) -> None:
-        """Raise Diverged where the last step spoilt a weight: no loss has told of it yet."""
-        sums = [p.detach().sum() for p in self.network.module.parameters() if p.requires_grad]
-        if not math.isfinite(total := torch.stack(sums).sum().item()):
-            raise Diverged(
-                f"the weights became {total} at epoch {self.state.epoch}, step {self.state.step}"
-            )
+    def _take_finish(self, control: Control) -> Generator[Event, None, None]:
+        """Take no further step if asked to finish; saved, so that a later sitting knows it too."""
+        if not control.finishing or self.state.finishing or self.done:
+            return
+        if self._figures:
+            yield self._flush()
+        check_weights(self.network.module, self.state)
+        self.state.finishing = True
+        # Without a step the initial weights are the last ones, and the best.
+        untrained = self.state.global_step == 0
+        yield from self.save(*(("best", "last") if untrained else ("last",)))
 
     def _finish_epoch(self) -> Generator[Event, None, None]:
         state, started = self.state, time.perf_counter()
-        self._check_weights()
+        check_weights(self.network.module, self.state)
         val = self.evaluate(self.positions.val)[1] if len(self.positions.val) else None
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
-        # Without validation images the last epoch is the best one.
-        best = val is None or val.acc > state.best_acc
         if val is not None:
             self.plateau.epoch_done(val.acc)
-            state.epochs_without_better = 0 if best else state.epochs_without_better + 1
-        if best:
-            state.best_epoch = state.epoch
-            state.best_acc = val.acc if val is not None else -1.0
+        best = state.rank_epoch(val.acc if val else None)
         finished = EpochFinished(
             epoch=state.epoch,
             train_loss=state.loss_sum / state.seen,
@@ -306,11 +282,15 @@ class Trainer:
             seconds=state.train_seconds + time.perf_counter() - started,
             images_per_s=state.seen / state.train_seconds,
             best=best,
+            global_step=state.global_step,
         )
-        state.epoch, state.step = state.epoch + 1, 0
-        state.loss_sum, state.correct, state.seen, state.train_seconds = 0.0, 0, 0, 0.0
-        # The event first: a kill between the two repeats the epoch rather than losing its line.
+        state.begin_next_epoch()
+        # The events first: a kill before the checkpoint repeats the epoch rather than losing them.
         yield finished
+        if val is not None:
+            yield ClassesValidated(
+                epoch=finished.epoch, images=val.class_images, correct=val.class_correct
+            )
         # Never last.pt before best.pt: it tells which epoch best.pt holds.
         if best:
             yield from self.save("best", "last")

@@ -1,1 +1,1 @@
-"""Widgets that stand on their own."""
+"""Parts of screens."""

@@ -1,0 +1,64 @@
+"""F1: what one can do here, with every key and the id by which it is remapped."""
+
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Markdown, Static
+
+from cnn_tui.output import literal
+from cnn_tui.screens.page import Dialog, Page
+
+
+class Help(Dialog):
+    """Shows the page's own text and a table of the keys that were active when it was opened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1,q", "cancel", "Close", id="help.close"),
+    ]
+
+    def __init__(self, page: Screen[object], *, field_help: str = "") -> None:
+        super().__init__()
+        self._text = page.HELP_TEXT if isinstance(page, Page) else ""
+        self._field_help = field_help
+        self._keys = _table_of_keys(page)
+
+    def compose(self) -> ComposeResult:
+        """Put the text of the focused field first, then the page's, then the keys."""
+        with Vertical(classes="dialog help"):
+            yield Static("Help", classes="dialog-title")
+            with VerticalScroll():
+                if self._field_help:
+                    yield Static(literal(self._field_help), classes="dialog-text")
+                if self._text:
+                    yield Markdown(self._text)
+                yield Static(self._keys)
+
+    def on_mount(self) -> None:
+        """Let the arrows scroll."""
+        self.query_one(VerticalScroll).focus()
+
+
+def _table_of_keys(page: Screen[object]) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True)
+    table.add_column(Text("key", "bold"), no_wrap=True)
+    table.add_column(Text("does", "bold"), ratio=1)
+    table.add_column(Text("id, to remap it", "bold"), style="dim", no_wrap=True)
+    rows: dict[str, tuple[list[str], str, str]] = {}
+    for active in page.active_bindings.values():
+        binding = active.binding
+        if not binding.description:
+            continue
+        keys, _, _ = rows.setdefault(
+            binding.id or binding.action,
+            ([], binding.tooltip or binding.description, binding.id or ""),
+        )
+        keys.append(page.app.get_key_display(binding))
+    # Those of the page first; what Textual's own widgets bind, such as the arrows, after them.
+    for keys, does, binding_id in sorted(rows.values(), key=lambda row: not row[2]):
+        table.add_row(Text(" ".join(dict.fromkeys(keys))), Text(does), Text(binding_id))
+    return table
