@@ -15,6 +15,8 @@ from cnn_core.training.events import LearningRateSet, decode, encode
         '{"event": "learning_rate_set", "time": 1, "lr": true}',
         '{"event": "notice", "time": 1, "level": "loud", "text": ""}',
         '{"event": "run_finished", "time": 1, "status": "finished", "epoch": 1.5}',
+        '{"event": "run_finished", "time": 1, "status": "finished", "epoch": true}',
+        '{"event": "run_finished", "time": 1, "status": "finished", "epoch": 1' + "0" * 400 + "}",
     ],
 )
 def test_wrong_types_are_no_event(line: str) -> None:
