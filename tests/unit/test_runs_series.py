@@ -17,6 +17,7 @@ from cnn_core.runs.summary_state import RunSummary
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
 from cnn_core.training.events import (
+    ClassesValidated,
     EpochFinished,
     Event,
     Notice,
@@ -148,6 +149,27 @@ def test_a_resumed_run_goes_on_from_its_checkpoint() -> None:
     anew = folded(*RUN, (1000.0, started()))  # without any checkpoint
     assert curve(anew, "loss") == curve(anew, "val_acc") == []
     assert anew.best_epoch is None
+
+
+def test_the_latest_accuracy_of_each_class() -> None:
+    def validated(number: int, *correct: int) -> ClassesValidated:
+        return ClassesValidated(epoch=number, images=(10, 10), correct=correct)
+
+    series = folded(*RUN[:5])
+    assert series.class_accuracy is None
+    series.fold(113.0, validated(1, 3, 5))
+    series.fold(117.0, epoch(2))
+    version = series.version
+    series.fold(117.0, validated(2, 4, 6))
+    assert series.version > version
+    assert series.class_accuracy == validated(2, 4, 6)
+    series.fold(1000.0, started(1, 0))
+    assert series.class_accuracy == validated(1, 3, 5)
+    series.fold(1001.0, epoch(2))
+    series.fold(1001.0, validated(2, 7, 8))
+    assert series.class_accuracy == validated(2, 7, 8)
+    series.fold(1002.0, started())
+    assert series.class_accuracy is None
 
 
 def test_what_is_trained_again_replaces_the_old() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_core.runs.clock import RunClock
-from cnn_core.training.events import EpochFinished, Event, RunStarted, StepsDone
+from cnn_core.training.events import ClassesValidated, EpochFinished, Event, RunStarted, StepsDone
 
 Metric = Literal["loss", "lr", "images_per_s", "train_loss", "train_acc", "val_loss", "val_acc"]
 XAxis = Literal["step", "epoch", "time"]
@@ -35,11 +35,17 @@ class RunSeries:
         self._steps = _Points(_STEP_METRICS)
         self._epochs = _Points(_EPOCH_METRICS)
         self._best_epochs: list[int] = []
+        self._class_accuracies: list[ClassesValidated] = []
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch with the best weights so far."""
         return self._best_epochs[-1] if self._best_epochs else None
+
+    @property
+    def class_accuracy(self) -> ClassesValidated | None:
+        """The latest validation by class."""
+        return self._class_accuracies[-1] if self._class_accuracies else None
 
     def fold(self, time: float, event: Event) -> None:
         """Take in the next event, which happened at ``time`` (Unix seconds)."""
@@ -57,6 +63,8 @@ class RunSeries:
                 self._epochs.append(*x, *metrics)
                 if event.best:
                     self._best_epochs.append(event.epoch)
+            case ClassesValidated():
+                self._class_accuracies.append(event)
             case RunStarted():
                 self.classes, self._steps_per_epoch = event.classes, event.steps_per_epoch
                 whole, steps = event.resumed_epoch or 0, event.resumed_step or 0
@@ -82,6 +90,8 @@ class RunSeries:
     def _drop_epochs_after(self, epoch: int) -> None:
         self._epochs.drop_after(epoch)
         del self._best_epochs[bisect_right(self._best_epochs, epoch) :]
+        while self._class_accuracies and self._class_accuracies[-1].epoch > epoch:
+            self._class_accuracies.pop()
 
 
 class _Points:

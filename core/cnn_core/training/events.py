@@ -90,6 +90,18 @@ class EpochFinished:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClassesValidated:
+    """Validation images of each class in the order of ``RunStarted.classes``, and hits among them.
+
+    Follows the EpochFinished of an epoch that was validated.
+    """
+
+    epoch: int
+    images: tuple[int, ...]
+    correct: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved:
     """A checkpoint is whole on the disk; ``step`` counts inside ``epoch`` (0: at its start)."""
 
@@ -145,6 +157,7 @@ Event = (
     | Notice
     | StepsDone
     | EpochFinished
+    | ClassesValidated
     | CheckpointSaved
     | Paused
     | Unpaused

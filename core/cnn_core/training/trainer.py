@@ -15,7 +15,7 @@ from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
 from cnn_core.training.batches import Augmentation, Batches, chunks, derived_seed, epoch_order
-from cnn_core.training.checkpoint import State, save_checkpoint
+from cnn_core.training.checkpoint import State, random_state, save_checkpoint, set_random_state
 from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
@@ -23,6 +23,7 @@ from cnn_core.training.evaluation import Metrics, compute_logits, measure
 from cnn_core.training.events import (
     CheckpointName,
     CheckpointSaved,
+    ClassesValidated,
     EpochFinished,
     Event,
     LearningRateSet,
@@ -141,21 +142,16 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.plateau.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        set_random_state(state["random"], self.device)
 
     def _checkpoint(self) -> State:
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
         return {
             "model": self.network.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.plateau.state_dict(),
             "scaler": self.scaler.state_dict(),
             "progress": dataclasses.asdict(self.state),
-            "random": random,
+            "random": random_state(self.device),
             **self._identity,
         }
 
@@ -287,8 +283,12 @@ class Trainer:
             best=best,
         )
         state.begin_next_epoch()
-        # The event first: a kill between the two repeats the epoch rather than losing its line.
+        # The events first: a kill before the checkpoint repeats the epoch rather than losing them.
         yield finished
+        if val is not None:
+            yield ClassesValidated(
+                epoch=finished.epoch, images=val.class_images, correct=val.class_correct
+            )
         # Never last.pt before best.pt: it tells which epoch best.pt holds.
         if best:
             yield from self.save("best", "last")
