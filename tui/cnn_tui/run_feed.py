@@ -79,18 +79,27 @@ class RunFeed:
         told = self._clock.total_s()
         return told + max(0.0, now - (self.latest or now)) if self.status in _ALIVE else told
 
+    @property
+    def pace(self) -> StepsDone | EpochFinished | None:
+        """The latest event of this sitting that tells speed and learning rate."""
+        if self.steps is None or self.epoch is None:
+            return self.steps or self.epoch
+        return self.steps if self.steps.epoch > self.epoch.epoch else self.epoch
+
     def eta_s(self) -> float | None:
         """Return the seconds until the last epoch ends at the present speed, None if unknown."""
-        if self.started is None or self.steps is None or self.status != "running":
+        if self.started is None or self.pace is None or self.status != "running":
             return None
-        left = self.started.epochs * self.started.steps_per_epoch - self.steps.global_step
+        per_epoch = self.started.steps_per_epoch
+        done = self.steps.global_step if self.steps else 0
         if self.epoch is not None:  # whole epochs include the validation
-            per_step = self.epoch.seconds / self.started.steps_per_epoch
-        elif self.steps.images_per_s > 0:
-            per_step = self.started.train / self.started.steps_per_epoch / self.steps.images_per_s
+            done = max(done, self.epoch.epoch * per_epoch)
+            per_step = self.epoch.seconds / per_epoch
+        elif self.pace.images_per_s > 0:
+            per_step = self.started.train / per_epoch / self.pace.images_per_s
         else:
             return None
-        return max(0.0, left * per_step)
+        return max(0.0, (self.started.epochs * per_epoch - done) * per_step)
 
     def _forget(self) -> None:
         self.series = RunSeries()

@@ -1,5 +1,7 @@
 """What happens in a run, in words: the same in the terminal and in the app."""
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 from cnn_core.training.events import (
@@ -83,3 +85,8 @@ def result_rows(summary: dict[str, Any], path: str) -> list[tuple[str, str]]:
     rows.append(("time", f"{seconds(timing['total_s'])}{rate}"))
     rows.append(("run", path))
     return rows
+
+
+def headless_command(run_dir: Path) -> str:
+    """Return the command that repeats a run in a terminal."""
+    return shlex.join(["cnn-tui", "run", str(run_dir / "config.toml"), "--headless"])
