@@ -44,7 +44,7 @@ def card(watch: RunWatch) -> Card | None:
         case "paused":
             return _card(
                 "paused",
-                "PAUSED. A checkpoint is saved. Go on continues the training, Stop ends it here.",
+                "PAUSED, a checkpoint is saved. Go on continues, Stop ends it here.",
             )
         case "queued":
             return _card("queued", _waiting(watch))
@@ -104,10 +104,10 @@ def _ended(watch: RunWatch, document: dict[str, Any]) -> list[str]:
         case "diverged":
             return [str(document["error"]), "Edit starts anew with other settings."]
         case _:
-            return [
-                str(document["error"]),
-                f"Files shows the traceback in {watch.run_dir / 'log.txt'}. {resume}",
-            ]
+            finished = watch.feed.finished if watch.feed else None
+            if finished is None or not finished.mistake:
+                resume = f"The traceback is in {watch.run_dir / 'log.txt'} (Files). {resume}"
+            return [str(document["error"]), resume]
 
 
 def _finished(document: dict[str, Any]) -> Card:

@@ -10,7 +10,14 @@ from textual.content import Content
 
 from cnn_core.errors import printable
 from cnn_core.runs.series import RunSeries
-from cnn_core.training.events import CheckpointSaved, EpochFinished, Event, Notice, RunStarted
+from cnn_core.training.events import (
+    CheckpointSaved,
+    EpochFinished,
+    Event,
+    Notice,
+    Paused,
+    RunStarted,
+)
 from cnn_tui.charts.glyphs import bar, sparkline
 from cnn_tui.output import percent, seconds
 from cnn_tui.run_feed import RunFeed
@@ -21,6 +28,7 @@ from cnn_tui.wording import describe, describe_start
 MUTED = "$foreground 60%"
 _LABEL, _VALUE = 8, 11
 _SPARKS = 16
+STAMP = len("00:00:00 ")
 
 
 def header(watch: RunWatch) -> Content:
@@ -47,7 +55,7 @@ def progress(watch: RunWatch, width: int, now: float) -> Content:
     """Return the lines of the pane of progress: bars while it trains, then the results."""
     feed, document = watch.feed, watch.document
     if feed is None or document is None or feed.started is None:
-        return Content.styled("not started yet", MUTED)
+        return Content.styled("training has not begun", MUTED)
     lines = []
     if watch.live:
         lines += _bars(feed, document, width - _LABEL)
@@ -82,7 +90,7 @@ def brief_progress(watch: RunWatch, width: int) -> Content:
     facts = [
         f"{pace.images_per_s:,.0f} images/s" if pace else "",
         f"lr {pace.lr:.4g}" if pace else "",
-        f"{_eta(feed)} left",
+        "" if feed.status == "paused" else f"{_eta(feed)} left",
         found,
     ]
     return Content.assemble(
@@ -119,13 +127,15 @@ def class_lines(series: RunSeries, width: int) -> list[Content]:
     for (accuracy, name, *_), count in zip(rows, counts, strict=True):
         known = math.isfinite(accuracy)
         shade = "$success" if accuracy >= 0.8 else "$warning" if accuracy >= 0.5 else "$error"
+        filled = round(accuracy * cells) if known else 0
         shown = Content(printable(name)).truncate(room, ellipsis=True, pad=True)
         lines.append(
             Content.assemble(
                 shown,
                 (f" {count:>{widest}}", MUTED),
                 f" {100 * accuracy:5.1f}% " if known else "      – ",
-                (bar(accuracy if known else 0, 1, cells).plain, shade),
+                ("━" * filled, shade),
+                ("━" * (cells - filled), "$panel"),
             )
         )
     return lines
@@ -151,7 +161,7 @@ def log_lines(
         style = "$warning" if isinstance(event, Notice) and event.level == "warning" else ""
         first, *more = printable_lines(text)
         lines.append(Content.assemble((stamp, MUTED), (first, style)))
-        lines += [Content.styled(" " * len(stamp) + line, style) for line in more]
+        lines += [Content.styled(" " * STAMP + line, style) for line in more]
     return lines, day
 
 
@@ -168,6 +178,8 @@ def _log_text(event: Event, epochs: int) -> str | None:
             return _epoch_text(event, epochs)
         case CheckpointSaved(name="last", epoch=epoch, step=step) if step:
             return f"checkpoint saved in epoch {epoch}, after step {step}"
+        case Paused():
+            return "paused"
     return describe(event)
 
 

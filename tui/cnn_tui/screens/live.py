@@ -94,7 +94,9 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
                     yield Chart("2 Accuracy", id="accuracy", classes="pane")
                 with Container(id="more"):
                     yield Chart("3 Learning rate", id="rate", classes="pane")
-                    yield Lines("6 Log", empty="nothing yet", follow=True, id="log")
+                    yield Lines(
+                        "6 Log", empty="nothing yet", follow=True, indent=run_text.STAMP, id="log"
+                    )
             with Container(id="side"):
                 yield Lines("4 Progress", empty="", id="progress")
                 yield Lines(
@@ -123,8 +125,6 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         """Take the layout that suits the size."""
         self._layout = layout_for(*event.size)
         self._arrange()
-        if self.run_watch.document is not None:
-            self._show_state()
 
     # --- following -------------------------------------------------------------------------
 
@@ -132,8 +132,9 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
     async def _follow(self) -> None:
         while not self.run_watch.gone:
             await self._visible.wait()
-            self.run_watch.refused = self.cnn_app.slot.refused.get(self.run_dir.name)
-            changed = await asyncio.to_thread(self.run_watch.poll)
+            refused = self.cnn_app.slot.refused.get(self.run_dir.name)
+            told, self.run_watch.refused = refused == self.run_watch.refused, refused
+            changed = await asyncio.to_thread(self.run_watch.poll) or not told
             now = time.monotonic()
             if changed or (self.run_watch.live and now - self._clock >= _CLOCK_S):
                 self._clock = now
@@ -147,6 +148,8 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
             self.tell_error(f"not followed any more: {type(error).__name__}: {error}")
 
     def _show_all(self) -> None:
+        if not self.query(Chart):
+            return
         self._show_state()
         self._show_curves()
         self._show_classes()
@@ -190,8 +193,7 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         widget.display = shown is not None
         if shown is not None:
             _update(widget, shown.text)
-            colour = self.app.theme_variables[shown.colour]
-            widget.styles.border_left = ("thick", colour)
+            widget.set_classes(f"-{shown.colour}")
 
     def redraw_charts(self) -> None:
         """Show the curves by the state of the app; accuracies stay linear."""
@@ -271,6 +273,8 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
             super().action_back()
 
     def _arrange(self) -> None:
+        if not self.query(Chart):  # the page is being closed
+            return
         shown = shown_panes(self._layout, self.cnn_app.state.hidden_panes, self._only)
         single = self._layout == "single" or self._only is not None
         for layout in LAYOUTS:

@@ -26,13 +26,19 @@ class Lines(ScrollView, can_focus=True):
     ]
 
     def __init__(
-        self, title: str, *, empty: str, follow: bool = False, id: str | None = None
+        self,
+        title: str,
+        *,
+        empty: str,
+        follow: bool = False,
+        indent: int = 0,
+        id: str | None = None,
     ) -> None:
-        """``empty`` is shown while there are no lines."""
+        """``empty`` is shown while there are no lines; ``indent`` is that of continued ones."""
         super().__init__(id=id, classes="pane")
         self.border_title = Content(title)
         self._empty = [Content.styled(empty, "$foreground 60%")]
-        self._follow = follow
+        self._follow, self._indent = follow, indent
         self._lines: list[Content] = []
         self._rows: list[Content] = []
 
@@ -70,8 +76,12 @@ class Lines(ScrollView, can_focus=True):
             self._rows = []
         if width:
             for line in self._lines[since:]:
-                self._rows += [line] if line.cell_length <= width else line.wrap(width)
+                self._rows += [line] if line.cell_length <= width else self._continued(line, width)
         self.virtual_size = Size(width, len(self._rows))
         if self._follow and at_end:
             self.scroll_end(animate=False)
         self.refresh()
+
+    def _continued(self, line: Content, width: int) -> list[Content]:
+        first, *more = line.wrap(max(width - self._indent, 1))
+        return [first, *(Content(" " * self._indent).append(part) for part in more)]
