@@ -251,7 +251,7 @@ def _device(watch: RunWatch, started: RunStarted) -> Content:
         return _fact("device", printable(started.device))
     busy = "" if load.busy is None else f"{100 * load.busy:.0f} % busy  "
     memory = f"{load.memory_used / 1e9:.1f}/{load.memory_total / 1e9:.1f} GB"
-    return _fact("device", printable(load.name), f"{busy}{memory}")
+    return _fact("device", printable(started.device), f"{busy}{memory}")
 
 
 def _results(document: dict[str, Any]) -> list[Content]:

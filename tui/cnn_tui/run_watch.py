@@ -8,13 +8,12 @@ from typing import Any
 from cnn_core.errors import UserError
 from cnn_core.runs.lock import is_live, writer_elsewhere
 from cnn_core.runs.queue import Queue
-from cnn_core.runs.reader import CONFIG, read_config
+from cnn_core.runs.reader import CONFIG, read_labels
 from cnn_tui.device_stats import DeviceLoad, DeviceStats
 from cnn_tui.run_feed import RunFeed
 
 _SLOW_INTERVAL_S = 1.0
 ALIVE = ("running", "paused")
-_LABELS = ("name", "notes", "tags")
 
 
 @dataclass(slots=True)
@@ -108,10 +107,9 @@ class RunWatch:
             mtime = (self.run_dir / CONFIG).stat().st_mtime_ns
             if mtime == self._labels_mtime:
                 return False
-            config = read_config(self.run_dir)
+            self._labels = read_labels(self.run_dir)
         except (OSError, UserError):
             return False  # what was read of it before stays
         self._labels_mtime = mtime
-        self._labels = {key: config[key] for key in _LABELS if key in config}
         before, self.document = self.document, (self.document or {}) | self._labels
         return self.document != before

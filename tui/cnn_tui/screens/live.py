@@ -22,7 +22,7 @@ from cnn_tui.panes import LAYOUTS, PANES, layout_for, shown_panes
 from cnn_tui.run_card import card, ending
 from cnn_tui.run_curves import best_mark, run_curves
 from cnn_tui.run_watch import RunWatch
-from cnn_tui.screens.charts_page import X_LABELS, ChartsPage
+from cnn_tui.screens.charts_page import ChartsPage
 from cnn_tui.screens.live_actions import LiveActions
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.lines import Lines
@@ -31,6 +31,7 @@ from cnn_tui.widgets.title_bar import TitleBar
 
 _POLL_S = 0.25
 _CLOCK_S = 1.0
+_X_LABELS = {"epoch": "epoch", "step": "step", "time": "time (s)"}
 _UNITS = {"loss": "nats", "accuracy": "%", "rate": ""}
 
 
@@ -201,10 +202,10 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         for chart in self.query(Chart):
             chart.smoothing = min(max(state.smoothing, 0.0), 0.99)
             chart.log_y = state.log_y and chart.id != "accuracy"
-        self._show_curves()
+        self._show_curves(now=True)
 
-    def _show_curves(self) -> None:
-        """Give the charts their curves, if they have changed."""
+    def _show_curves(self, *, now: bool = False) -> None:
+        """Give the charts their curves, if they have changed; ``now`` if that was asked for."""
         feed = self.run_watch.feed
         kept = self.cnn_app.state.x_axis
         x_axis = cast(XAxis, kept) if kept in get_args(XAxis) else "epoch"
@@ -216,7 +217,8 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
             chart = self.query_one(f"#{pane}", Chart)
             chart.show(
                 curves[pane],
-                x_label=X_LABELS[x_axis],
+                x_label=_X_LABELS[x_axis],
+                now=now,
                 y_label=unit,
                 marks=[] if pane == "rate" else marks,
             )

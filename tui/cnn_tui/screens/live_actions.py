@@ -18,6 +18,7 @@ from cnn_tui.screens.dialogs import Ask, Choice, Prompt
 from cnn_tui.screens.page import Page
 from cnn_tui.screens.pick_run import PickRun
 from cnn_tui.screens.run_files import RunFiles
+from cnn_tui.screens.runs_dialogs import NoteEditor
 from cnn_tui.wording import headless_command
 
 _WHEN: dict[str, tuple[str, ...]] = {
@@ -59,6 +60,7 @@ class LiveActions(Page):
             tooltip="Train it in a process of its own, which outlives this one",
         ),
         Binding("t", "tags", "Tags", id="live.tags", show=False, tooltip="Words to find it by"),
+        Binding("n", "note", "Note", id="live.note", show=False, tooltip="Write a note on the run"),
         Binding("c", "compare", "Compare", id="live.compare", tooltip="Beside another run"),
         Binding(
             "e", "edit", "Edit", id="live.edit", tooltip="A new experiment from these settings"
@@ -174,6 +176,16 @@ class LiveActions(Page):
             Prompt("Tags", ", ".join(map(str, tags)), text="Words, with commas between them."),
             answered,
         )
+
+    def action_note(self) -> None:
+        """Change the note on the run."""
+        notes = str((self.run_watch.document or {}).get("notes", ""))
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self.attempt(lambda: set_labels(self.run_dir, notes=text))
+
+        self.app.push_screen(NoteEditor(f"Note on {self.run_dir.name}", notes), answered)
 
     def action_compare(self) -> None:
         """Show the run beside another one."""

@@ -71,12 +71,9 @@ class ListTable(DataTable[Text]):
 
     def _show_anew(self, columns: list[tuple[str, Text]], rows: dict[str, list[Text]]) -> None:
         key, row, scroll_y = self.key, self.cursor_row, self.scroll_y
-        if columns != self._shown_columns:
-            self.clear(columns=True)
-            for column, label in columns:
-                self.add_column(label, key=column)
-        else:
-            self.clear()
+        self.clear(columns=True)  # so that the columns are as wide as these rows need
+        for column, label in columns:
+            self.add_column(label, key=column)
         for row_key, cells in rows.items():
             self.add_row(*cells, key=row_key)
         self._shown_columns, self._shown_rows = columns, rows
