@@ -22,7 +22,10 @@ from cnn_tui.screens.runs_dialogs import NoteEditor
 _ALIVE = ("running", "paused")
 _SHOWN = 10
 _NEED_A_RUN = frozenset(
-    "open clone resume stop pause compare delete queue tags note rename copy".split()
+    {
+        *("open", "clone", "resume", "stop", "pause", "compare"),
+        *("delete", "queue", "tags", "note", "rename", "copy"),
+    }
 )
 
 
@@ -212,7 +215,8 @@ class RunActions(Page):
         if len(rows) > _SHOWN:
             lines.append(f"and {len(rows) - _SHOWN} more")
         title = "Delete this run for good?" if len(rows) == 1 else f"Delete {len(rows)} runs?"
-        text = "; ".join(lines) + f".  Its checkpoints go too. Type: {wanted}"
+        lines += ["", "The checkpoints go too.", f"Type: {wanted}"]
+        text = "\n".join(lines)
         if await self.app.push_screen_wait(Prompt(title, text=text, check=check)) is None:
             return
         for row in rows:

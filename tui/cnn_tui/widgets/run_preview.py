@@ -15,8 +15,8 @@ from cnn_core.runs.follower import EventFollower
 from cnn_core.runs.index import Row
 from cnn_core.runs.series import RunSeries
 from cnn_tui.charts.plot import Curve
-from cnn_tui.output import literal
-from cnn_tui.run_facts import changed_settings, lines, result_facts, settings_text
+from cnn_tui.output import literal, literal_lines
+from cnn_tui.run_facts import changed_settings, result_facts, settings_text
 from cnn_tui.widgets.chart import Chart
 
 _PAUSE_S = 0.15  # a key held down passes runs faster than they are read
@@ -116,7 +116,7 @@ class RunPreview(Vertical):
             if row["tags"]:
                 facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
             if row["notes"]:
-                facts.append(("notes", lines(str(row["notes"]).strip())))
+                facts.append(("notes", literal_lines(str(row["notes"]).strip())))
             facts.append(("id", literal(row["id"])))
             self.query_one("#preview-text", Static).update(_table(facts))
             if another:
