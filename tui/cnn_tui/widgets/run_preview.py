@@ -122,9 +122,9 @@ class RunPreview(Vertical):
             if another:
                 self.query_one("#preview-facts").scroll_home(animate=False)
         if another or (before is not None and before[1] != series.version):
-            self._draw_curves(series, at_once=another)
+            self._draw_curves(series, now=another)
 
-    def _draw_curves(self, series: RunSeries, *, at_once: bool) -> None:
+    def _draw_curves(self, series: RunSeries, *, now: bool) -> None:
         marks = [(series.best_epoch, "best")] if series.best_epoch else []
         loss = [
             Curve("train", *series.points("train_loss", "epoch"), 0),
@@ -138,8 +138,8 @@ class RunPreview(Vertical):
         ]
         for name, curves in (("loss", loss), ("accuracy", accuracy)):
             chart = self.query_one(f"#preview-{name}", Chart)
-            chart.show(curves, x_label="epoch", y_label=name, marks=marks, at_once=at_once)
-            if at_once:
+            chart.show(curves, x_label="epoch", y_label=name, marks=marks, now=now)
+            if now:
                 chart.reset_zoom()
 
 
