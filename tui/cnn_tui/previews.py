@@ -230,10 +230,9 @@ def imbalance_warning(rows: list[SplitRow]) -> str:
     if largest <= IMBALANCE * smallest:
         return ""
     share = 100 * largest / sum(counts)
-    times = f"{largest / smallest:.1f} times" if smallest else "while another has none of"
     return (
-        f"accuracy misleads: the largest class has {times} the smallest's images, "
-        f"and a constant guess reaches {share:.1f} %"
+        f"accuracy misleads: {largest:,} training images in the largest class, {smallest:,} in "
+        f"the smallest; a constant guess reaches {share:.1f} %"
     )
 
 
