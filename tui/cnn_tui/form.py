@@ -1,6 +1,5 @@
 """A preset while it is edited: texts of its fields, what is wrong with them, what changed."""
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,15 +68,17 @@ def _source(label: str, reference: str, table: dict[str, Any]) -> Source:
         for inner, item in (value.items() if isinstance(value, dict) else [("", value)])
     }
     fields = form_fields()
-    dataset, size = flat.get("data.dataset"), flat.get("data.image_size")
-    if isinstance(dataset, str) and not DATASETS.miss(dataset):
-        # A run's config has every size; one that is the data set's own goes with the data set.
-        if size == resolved_image_size(Data(dataset=dataset)):
-            del flat["data.image_size"]
-    texts = {
-        key: to_text(field, flat.get(key, field.default)) for key, field in fields.items()
-    }
+    # A run's config has every size; one that is the data set's own goes with the data set.
+    if flat.get("data.image_size") in _own_sizes(flat.get("data.dataset")):
+        del flat["data.image_size"]
+    texts = {key: to_text(field, flat.get(key, field.default)) for key, field in fields.items()}
     return Source(label, reference, texts, tuple(key for key in flat if key not in fields))
+
+
+def _own_sizes(dataset: Any) -> list[int]:
+    if not isinstance(dataset, str) or DATASETS.miss(dataset):
+        return []
+    return [resolved_image_size(Data(dataset=dataset))]
 
 
 class Form:
@@ -130,19 +131,15 @@ class Form:
         """What is wrong, by the key of the field, in the order of the form."""
         return self._mistakes
 
-    def changes(self) -> list[Change]:
-        """Return how the fields differ from the source."""
-        return [
-            Change(key, *map(to_toml_line, values))
-            for key, field in form_fields().items()
-            if (values := [_value(field, t[key]) for t in (self.source.texts, self._texts)])
-            and values[0] != values[1]
-        ]
+    @property
+    def changes(self) -> dict[str, Change]:
+        """How fields differ from the source, by key."""
+        return self._changes
 
     def is_set(self, key: str) -> bool:
         """Return whether a field has another value than its default."""
         field = form_fields()[key]
-        return _value(field, self._texts[key]) != field.default
+        return bool(_value(field, self._texts[key]) != field.default)
 
     def placeholder(self, key: str) -> str:
         """Return what holds while nothing is entered in a field, as far as that is known."""
@@ -184,7 +181,12 @@ class Form:
         return _idle(self._texts)
 
     def _look(self) -> None:
-        """Find the mistakes and the sections that have none."""
+        """Find the changes, the mistakes, and the sections that have none."""
+        self._changes = {}
+        for key, field in form_fields().items():
+            values = [_value(field, texts[key]) for texts in (self.source.texts, self._texts)]
+            if values[0] != values[1]:
+                self._changes[key] = Change(key, *map(to_toml_line, values))
         table = self.table()
         told: dict[str, list[str]] = {}
         for key, field in form_fields().items():

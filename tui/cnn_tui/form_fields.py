@@ -17,13 +17,23 @@ from cnn_core.datasets.catalog import DATASETS
 Kind = Literal["choice", "switch", "number", "text", "lines", "words", "table", "tables"]
 
 # What few presets set; folded away until it is asked for.
-_RARE = frozenset(
-    """data.classes data.resize data.split_seed data.limit data.on_corrupt
-    model.head_batch_norm model.init model.cut freeze.lr_scale augment.transforms
-    optim.nesterov optim.warmup_epochs optim.clip_norm
-    train.drop_last train.label_smoothing train.precision train.compile train.accumulate
-    train.checkpoint_every train.deterministic tracking.tensorboard tracking.mlflow""".split()
-)
+_RARE: dict[str, tuple[str, ...]] = {
+    "data": ("classes", "resize", "split_seed", "limit", "on_corrupt"),
+    "model": ("head_batch_norm", "init", "cut"),
+    "freeze": ("lr_scale",),
+    "augment": ("transforms",),
+    "optim": ("nesterov", "warmup_epochs", "clip_norm"),
+    "train": (
+        "drop_last",
+        "label_smoothing",
+        "precision",
+        "compile",
+        "accumulate",
+        "checkpoint_every",
+        "deterministic",
+    ),
+    "tracking": ("tensorboard", "mlflow"),
+}
 _FREEZING = {
     "none": "everything trains",
     "convolutional": "the convolutions stay as they are",
@@ -58,7 +68,7 @@ class FormField:
     @property
     def rare(self) -> bool:
         """Whether it is shown on request only."""
-        return self.key in _RARE
+        return self.name in _RARE.get(self.section, ())
 
     @property
     def placeholder(self) -> str:

@@ -124,7 +124,9 @@ class Previews:
         known = None if draft.data is None else self._counts(draft.data)
         steps = _steps(train, known)
         return self._keep(
-            "schedule", (optim, train, draft.freeze, steps), lambda: _curve(draft, optim, train, steps)
+            "schedule",
+            (optim, train, draft.freeze, steps),
+            lambda: _curve(draft, optim, train, steps),
         )
 
     def samples(self, draft: Draft, drawing: int) -> list[SamplePreview]:
@@ -168,7 +170,9 @@ class Previews:
         rows = split_table(index, split)
         return SplitPreview(
             rows,
-            *(len(part) for part in (split.train, split.val, split.test)),
+            train=len(split.train),
+            val=len(split.val),
+            test=len(split.test),
             place=str(index.root),
             imbalance=imbalance_warning(rows),
         )

@@ -1,7 +1,6 @@
 """summary, split: what a preset will train, before it does."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
