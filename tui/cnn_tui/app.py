@@ -13,6 +13,7 @@ from textual.types import CSSPathType
 
 from cnn_core.errors import CnnTuiError
 from cnn_tui import themes
+from cnn_tui.driver import PatientDriver
 from cnn_tui.screens.help import Help
 from cnn_tui.screens.leaving import AskHowToLeave, Leaving
 from cnn_tui.screens.page import Dialog
@@ -28,7 +29,8 @@ _STATUS_INTERVAL_S = 1.0
 class CnnTuiApp(App[str]):
     """Pages over one training slot; ``run()`` returns what to tell the user afterwards."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "app.tcss"
+    # The first page's is not loaded with it, as those of further pages are.
+    CSS_PATH: ClassVar[CSSPathType | None] = ["app.tcss", "screens/runs.tcss"]
     TITLE = "cnn-tui"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -47,7 +49,7 @@ class CnnTuiApp(App[str]):
         chart_fps: float = 4.0,
     ) -> None:
         """``first`` is a run to train and show at once."""
-        super().__init__()
+        super().__init__(driver_class=PatientDriver)
         self.workplace = workplace
         self.config = config or Config()
         self.state = state or State()

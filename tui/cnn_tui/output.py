@@ -3,6 +3,7 @@
 import errno
 import sys
 import textwrap
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -199,3 +200,14 @@ def sentence(error: Exception) -> str:
         return printable(f"{error.filename}: {error.strerror}" if error.filename else error)
     lines = str(error).strip().splitlines()
     return printable(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
+
+
+def age(created: float | None, now: float | None = None) -> str | None:
+    """Return how long ago something was (Unix seconds), in its largest unit: 3 min, 5 d."""
+    if created is None:
+        return None
+    passed = max(0.0, (time.time() if now is None else now) - created)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if passed >= length:
+            return f"{int(passed // length)} {unit}"
+    return f"{int(passed)} s"

@@ -20,6 +20,7 @@ from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.split import Split, SplitRow, divide, split_table
 from cnn_core.errors import CnnTuiError, UserError
 from cnn_core.training.schedule import lr_factor
+from cnn_tui.device_stats import DeviceLoad, DeviceStats
 from cnn_tui.form import Draft
 from cnn_tui.workplace import Workplace
 
@@ -74,6 +75,8 @@ class NetworkPreview:
     """None: found at the start ("auto"), and the memory is that of one image."""
     images_a_step: int | None
     steps: int | None
+    load: DeviceLoad
+    """Of the device it would train on, when this was made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +104,7 @@ class Previews:
     def __init__(self, workplace: Workplace) -> None:
         self._workplace = workplace
         self._kept: dict[str, tuple[Any, Any]] = {}
+        self._device: DeviceStats | None = None
 
     def split(self, draft: Draft) -> SplitPreview:
         """Divide the data set and count."""
@@ -208,7 +212,15 @@ class Previews:
             batch_size=batch,
             images_a_step=batch * train.accumulate if train and batch else None,
             steps=_steps(train, known) if train else None,
+            load=self._device_load(),
         )
+
+    def _device_load(self) -> DeviceLoad:
+        if self._device is None:
+            from cnn_core.training.device import resolve_device
+
+            self._device = DeviceStats(str(resolve_device(self._workplace.device)))
+        return self._device.sample()
 
     def _decode_some(self, data: Data, drawing: int) -> list[tuple[str, Images]]:
         index, train = self._index(data), self._split(data).train

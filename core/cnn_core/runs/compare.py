@@ -9,9 +9,8 @@ from typing import Any
 
 from cnn_core.files import to_json
 from cnn_core.runs.dotted import flatten, value_at
+from cnn_core.runs.summary_state import LABELS
 
-# What a run is called and described by; it changes nothing in the training.
-_LABELS = ("name", "notes", "tags")
 _RESULTS = {
     "best_val_acc": "best.val_acc",
     "best_epoch": "best.epoch",
@@ -75,7 +74,7 @@ def compare(summaries: list[dict[str, Any]]) -> Comparison:
     settings = {}
     for key in dict.fromkeys(key for config in configs for key in config):
         values = [config.get(key) for config in configs]
-        if key not in _LABELS and len({to_json(value) for value in values}) > 1:
+        if key not in LABELS and len({to_json(value) for value in values}) > 1:
             settings[key] = values
     results = {
         name: [value_at(summary, key) for summary in summaries] for name, key in _RESULTS.items()

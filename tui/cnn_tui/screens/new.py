@@ -130,7 +130,7 @@ split, the network, the learning rate and samples of what would be trained.
         else:
             self._form.load(source)
         self._show()
-        self.query_one(FormView).go_to("name")
+        self.query_one(FormView).take_focus()
         if source.dropped:
             self._tell_problem(f"unknown to this version, left out: {', '.join(source.dropped)}")
 

@@ -214,7 +214,8 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
     def take_focus(self) -> None:
         """Focus the first field in sight."""
         first = next(row for row in self._rows.values() if row.display)
-        first.editor.focus()
+        first.editor.focus(scroll_visible=False)
+        self.scroll_home(animate=False)
 
     def focused_field(self) -> FormField | None:
         """Return the field being edited."""

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import DataTable, Tab, Tabs
 
-from cnn_tui.device_stats import DeviceStats
 from cnn_tui.form import Draft
 from cnn_tui.output import sentence
 from cnn_tui.previews import Previews
@@ -26,7 +25,6 @@ class PreviewPanel(Vertical):
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(id="right")
         self._previews = Previews(workplace)
-        self._device = DeviceStats(workplace.device)
         self._split, self._network = SplitPane(), NetworkPane()
         self._schedule, self._samples = SchedulePane(), SamplesPane()
         self._panes: list[Pane] = [self._split, self._network, self._schedule, self._samples]
@@ -92,11 +90,7 @@ class PreviewPanel(Vertical):
         if draft is None or not self.display:
             return
         await self._bring(self._split, lambda: previews.split(draft), self._split.show)
-        await self._bring(
-            self._network,
-            lambda: previews.network(draft),
-            lambda made: self._network.show(made, self._device.sample()),
-        )
+        await self._bring(self._network, lambda: previews.network(draft), self._network.show)
         await self._bring(self._schedule, lambda: previews.schedule(draft), self._schedule.show)
         await self._bring(
             self._samples, lambda: previews.samples(draft, drawing), self._samples.show

@@ -1,23 +1,26 @@
 """Panes beside the form: what the draft will train on, each from one preview."""
 
+from itertools import zip_longest
+
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from cnn_tui.charts.glyphs import bar
 from cnn_tui.charts.plot import Curve
-from cnn_tui.device_stats import DeviceLoad
 from cnn_tui.output import literal
 from cnn_tui.previews import (
+    DRAWS,
+    SAMPLES,
     NetworkPreview,
     SamplePreview,
     SchedulePreview,
     SplitPreview,
 )
 from cnn_tui.widgets.chart import Chart
-from cnn_tui.widgets.picture import PictureGrid
+from cnn_tui.widgets.picture import Picture
 
 _BAR_WIDTH = 10
 
@@ -104,7 +107,7 @@ class NetworkPane(Pane):
         with VerticalScroll():
             yield Static(id="stages")
 
-    def show(self, preview: NetworkPreview, load: DeviceLoad) -> None:
+    def show(self, preview: NetworkPreview) -> None:
         """Show the table of stages, and how far the memory of the device goes."""
         summary = preview.summary
         self._tell(
@@ -136,14 +139,15 @@ class NetworkPane(Pane):
         facts.add_column(no_wrap=True, style="dim")
         facts.add_column(justify="right", no_wrap=True)
         facts.add_column(no_wrap=True, style="dim")
-        for fact in _facts(preview, load):
+        for fact in _facts(preview):
             facts.add_row(*fact)
         grid = Table.grid()
-        for part in (stages, Text(""), facts, self._warning(preview, load)):
+        for part in (stages, Text(""), facts, self._warning(preview)):
             grid.add_row(part)
         self.query_one("#stages", Static).update(grid)
 
-    def _warning(self, preview: NetworkPreview, load: DeviceLoad) -> Text:
+    def _warning(self, preview: NetworkPreview) -> Text:
+        load = preview.load
         free = load.memory_total - load.memory_used
         if preview.summary.total_mb * 2**20 <= free:
             return Text("")
@@ -182,23 +186,26 @@ class SamplesPane(Pane):
     def compose_content(self) -> ComposeResult:
         """Show the pictures, which may need more room than there is."""
         with VerticalScroll():
-            yield PictureGrid()
+            for _ in range(SAMPLES):
+                yield Horizontal(*(Picture() for _ in range(1 + DRAWS)), classes="samples")
 
     def show(self, preview: list[SamplePreview]) -> None:
         """Show each image, then its augmented forms."""
         self._tell(
             Text("each as it is stored, then as it may be trained on; f5 draws others", "dim")
         )
-        pictures = []
-        for sample in preview:
-            pictures.append((sample.before_HWC, sample.label))
-            pictures += [(image_HWC, "") for image_HWC in sample.after_NHWC]
-        self.query_one(PictureGrid).show(pictures)
+        for row, sample in zip_longest(self.query(".samples"), preview):
+            row.display = sample is not None
+            if sample is not None:
+                first, *draws = row.query(Picture)
+                first.show(sample.before_HWC, sample.label)
+                for picture, image_HWC in zip(draws, sample.after_NHWC, strict=True):
+                    picture.show(image_HWC)
 
 
-def _facts(preview: NetworkPreview, load: DeviceLoad) -> list[tuple[str, str, str]]:
+def _facts(preview: NetworkPreview) -> list[tuple[str, str, str]]:
     """Return name, value and remark of what a step takes."""
-    summary = preview.summary
+    summary, load = preview.summary, preview.load
     free_mb = (load.memory_total - load.memory_used) / 2**20
     batch = "found at the start" if preview.batch_size is None else f"{preview.batch_size:,}"
     facts = [("batch size", batch, "")]
