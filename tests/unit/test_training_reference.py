@@ -14,7 +14,12 @@ from cnn_core.backbones.network import build_network
 from cnn_core.training.batches import epoch_order
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
-from cnn_core.training.events import EpochFinished, StepsDone
+from cnn_core.training.events import (
+    CheckpointSaved,
+    ClassesValidated,
+    EpochFinished,
+    StepsDone,
+)
 
 OPTIMIZERS = {
     "sgd": (
@@ -92,6 +97,17 @@ class Plain:
             labels
         )
 
+    @torch.no_grad()
+    def hits_by_class(self, part: str, weights: dict[str, torch.Tensor]) -> list[list[int]]:
+        """Return images and hits of each class, counted one image at a time."""
+        self.module.load_state_dict(weights)
+        self.module.eval()
+        counts = [[0] * 3, [0] * 3]
+        for image, label in self.parts[part]:
+            counts[0][label] += 1
+            counts[1][label] += int(self.module(image[None]).argmax()) == label
+        return counts
+
 
 def initial(experiment):
     return build_network(
@@ -134,6 +150,28 @@ def test_evaluation_agrees_with_the_plain_one(lab):
         loss, acc = plain.evaluate("test", which)
         assert test.loss == pytest.approx(loss, abs=1e-5)
         assert test.acc == pytest.approx(float(acc), abs=1e-7)
+
+
+def test_hits_of_each_class_are_counted_right_after_the_epoch(lab):
+    experiment = lab.experiment(**WITH_NORM)
+    events = lab.train(experiment, "core")
+    counts = Plain(lab, experiment).hits_by_class("val", lab.state("core")["model"])
+    places = [i for i, event in enumerate(events) if isinstance(event, EpochFinished)]
+    assert len(places) == 3
+    for place in places:
+        epoch, classes, saved = events[place : place + 3]
+        assert isinstance(classes, ClassesValidated)
+        assert isinstance(saved, CheckpointSaved)
+        assert classes.epoch == epoch.epoch
+        assert sum(classes.correct) / sum(classes.images) == epoch.val_acc
+    assert [list(classes.images), list(classes.correct)] == counts
+    assert 0 < sum(counts[1]) < sum(counts[0])
+
+
+def test_without_validation_images_no_classes_are_told(lab):
+    events = lab.train(lab.experiment(data={"root": "no-val", "val_fraction": 0.0}))
+    assert len(epochs_of(events)) == 3
+    assert not [event for event in events if isinstance(event, ClassesValidated)]
 
 
 @pytest.mark.parametrize("resize", [16, 20])

@@ -11,9 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.types import CSSPathType
 
+from cnn_core.errors import CnnTuiError
 from cnn_tui import themes
-from cnn_tui.screens.dialogs import Ask, Choice
 from cnn_tui.screens.help import Help
+from cnn_tui.screens.leaving import AskHowToLeave, Leaving
 from cnn_tui.screens.page import Dialog
 from cnn_tui.screens.runs import RunsPage
 from cnn_tui.settings import Config, State
@@ -101,9 +102,17 @@ class CnnTuiApp(App[str]):
     def train(self, run_dir: Path) -> None:
         """Train the run in this process and show it; where another one trains, queue it."""
         if not self.slot.start(run_dir):
-            self.slot.queue.add(run_dir.name)
-            self.notify(f"{run_dir.name} waits in the queue", markup=False)
+            self.enqueue(run_dir)
         self.open_run(run_dir)
+
+    def enqueue(self, run_dir: Path) -> None:
+        """Let the run wait until those before it have been trained."""
+        try:
+            self.slot.enqueue(run_dir)
+        except (CnnTuiError, OSError) as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
+        else:
+            self.notify(f"{run_dir.name} waits in the queue", markup=False)
 
     # --- what all pages share ----------------------------------------------------------------
 
@@ -117,17 +126,12 @@ class CnnTuiApp(App[str]):
         if not self.slot.busy:
             self.exit()
             return
-        self.push_screen(
-            Ask(
-                "A run is being trained here",
-                "",
-                [
-                    Choice("background", "b", "Keep training in the background, and quit"),
-                    Choice("stop", "s", "Stop with a checkpoint, and quit"),
-                    Choice("cancel", "c", "Cancel"),
-                ],
-            )
-        )
+        if not isinstance(self.screen, Leaving):
+            self.push_screen(AskHowToLeave(), self._leave)
+
+    def _leave(self, answer: str | None) -> None:
+        if answer in ("background", "stop"):
+            self.push_screen(Leaving(in_background=answer == "background"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action that has a key here, and Textual's own commands."""

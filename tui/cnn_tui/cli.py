@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cnn_core.errors import CnnTuiError
+from cnn_core.errors import CnnTuiError, UserError
 from cnn_tui.commands import catalogs, doctor, looking, runs, training
-from cnn_tui.output import narrate
+from cnn_tui.options import DataDir, Device, RunsDir
+from cnn_tui.output import has_terminal, narrate
 
 
 class _Group(TyperGroup):
@@ -35,7 +36,7 @@ class _Group(TyperGroup):
 app = typer.Typer(
     name="cnn-tui",
     cls=_Group,
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,6 +55,10 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
+    runs_dir: RunsDir,
+    data_dir: DataDir,
+    device: Device = "auto",
     _version: Annotated[
         bool,
         typer.Option(
@@ -61,7 +66,26 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Train, watch and compare CNN image classifiers from the terminal."""
+    """Train, watch and compare CNN image classifiers from the terminal.
+
+    Without a command this opens the app.
+    """
+    if context.invoked_subcommand is not None:
+        for parameter in ("runs_dir", "data_dir", "device"):
+            source = context.get_parameter_source(parameter)
+            if source is not None and source.name == "COMMANDLINE":
+                option = f"--{parameter.replace('_', '-')}"
+                raise UserError(
+                    f"{option} belongs after the command: "
+                    f"cnn-tui {context.invoked_subcommand} {option} …"
+                )
+        return
+    if not has_terminal():
+        sys.stdout.write(context.get_help() + "\n")
+        return
+    from cnn_tui.start import run_app
+
+    raise typer.Exit(run_app(runs_dir, data_dir, device))
 
 
 _PANELS: dict[str, list[Callable[..., None]]] = {

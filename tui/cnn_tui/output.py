@@ -44,6 +44,11 @@ def stderr() -> Console:
     )
 
 
+def has_terminal() -> bool:
+    """Return whether the app could be shown."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def narrate(text: str, *, command: str | None = None) -> None:
     """Write lines for the person, not for programs that read stdout.
 

@@ -25,7 +25,8 @@ class TrainingSlot:
         self._control = Control()
         self._closing = False
         self.queue = Queue(workplace.runs_dir)
-        self.queue_on = True
+        # Runs left waiting by an earlier session start when told to, not by a look at them.
+        self.queue_on = False
         self.current: Path | None = None
         self._errors: list[str] = []
 
@@ -41,6 +42,11 @@ class TrainingSlot:
                 return False
             self._begin(run_dir)
             return True
+
+    def enqueue(self, run_dir: Path) -> None:
+        """Let the run wait its turn, and the queue go on; raises UserError as the queue does."""
+        self.queue.add(run_dir.name)
+        self.queue_on = True
 
     def start_waiting(self) -> bool:
         """Train the queue if a run waits in it and this thread is idle."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from cnn_core.runs.clock import RunClock
 from cnn_core.training.events import (
     EpochFinished,
     Event,
-    Notice,
     Paused,
     Preparing,
     RunFinished,
@@ -35,7 +35,7 @@ class RunSummary:
         self._started: RunStarted | None = None
         self._epochs: list[EpochFinished] = []
         self._tests: dict[str, TestEvaluated] = {}
-        self._clock = _Clock()
+        self._clock = RunClock()
 
     @property
     def status(self) -> Status:
@@ -104,40 +104,6 @@ class RunSummary:
         """Drop what was measured after the epoch that training goes on from."""
         self._epochs = [old for old in self._epochs if old.epoch <= epoch]
         self._tests = {name: test for name, test in self._tests.items() if test.epoch <= epoch}
-
-
-class _Clock:
-    """The time spent in all sessions of a run, without the gaps between them.
-
-    A session that ended in a crash has no last event, and the next one may begin with the
-    preparations before its RunStarted: those are counted to the session that starts.
-    """
-
-    def __init__(self) -> None:
-        self._closed_s = 0.0
-        self._began: float | None = None  # the session's first event
-        self._worked: float | None = None  # the session's last event that only training sends
-        self._prepared: float | None = None  # the first preparation after that one
-        self._latest = 0.0
-
-    def fold(self, time: float, event: Event) -> None:
-        self._latest = time
-        if isinstance(event, RunStarted) and self._began is not None and self._worked is not None:
-            self._closed_s += self._worked - self._began
-            self._began = time if self._prepared is None else self._prepared
-        if self._began is None:
-            self._began = time
-        if isinstance(event, Preparing | Notice):
-            if self._prepared is None:
-                self._prepared = time
-        else:
-            self._worked, self._prepared = time, None
-        if isinstance(event, RunFinished):
-            self._closed_s += time - self._began
-            self._began = self._worked = None
-
-    def total_s(self) -> float:
-        return self._closed_s + (0.0 if self._began is None else self._latest - self._began)
 
 
 def _fields(event: object, *names: str) -> dict[str, Any]:

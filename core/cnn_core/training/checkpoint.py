@@ -50,6 +50,21 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
     return state
 
 
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return where torch's global generators stand, on the CPU and on the device."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Put the generators where they stood; a checkpoint of another device tells the CPU's only."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
 def remove_partial_checkpoints(run_dir: Path) -> None:
     """Remove what a process killed while saving has left; only for who holds the run's lock."""
     for left in checkpoint_path(run_dir, "last").parent.glob(".*"):

@@ -12,11 +12,16 @@ from cnn_core.training.device import Precision, autocast
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Metrics:
-    """Means over all images: loss in nats, accuracies in 0..1; top5 only above five classes."""
+    """Means over all images: loss in nats, accuracies in 0..1; top5 only above five classes.
+
+    ``class_images`` and ``class_correct`` count images and hits of each class.
+    """
 
     loss: float
     acc: float
     top5: float | None
+    class_images: tuple[int, ...]
+    class_correct: tuple[int, ...]
 
 
 def compute_logits(
@@ -54,4 +59,6 @@ def measure(logits: Tensor, labels: Tensor) -> Metrics:
         loss=F.cross_entropy(logits.double(), labels).item(),
         acc=hits.double().mean().item(),
         top5=top5,
+        class_images=tuple(torch.bincount(labels, minlength=classes).tolist()),
+        class_correct=tuple(torch.bincount(labels[hits], minlength=classes).tolist()),
     )

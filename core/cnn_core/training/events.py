@@ -90,6 +90,18 @@ class EpochFinished:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClassesValidated:
+    """Validation images of each class in the order of ``RunStarted.classes``, and hits among them.
+
+    Follows the EpochFinished of an epoch that was validated.
+    """
+
+    epoch: int
+    images: tuple[int, ...]
+    correct: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved:
     """A checkpoint is whole on the disk; ``step`` counts inside ``epoch`` (0: at its start)."""
 
@@ -145,6 +157,7 @@ Event = (
     | Notice
     | StepsDone
     | EpochFinished
+    | ClassesValidated
     | CheckpointSaved
     | Paused
     | Unpaused
@@ -161,10 +174,8 @@ def _snake(name: str) -> str:
 _CLASSES: dict[str, type[Any]] = {_snake(cls.__name__): cls for cls in get_args(Event)}
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_FLOATS = {
-    cls: frozenset(f.name for f in dataclasses.fields(cls) if f.type in (float, float | None))
-    for cls in _NAMES
-}
+_FIELDS = {cls: [(f.name, f.type) for f in dataclasses.fields(cls)] for cls in _NAMES}
+_UNFIT = object()
 
 
 def encode(event: Event, time: float) -> str:
@@ -183,29 +194,34 @@ def decode(line: str | bytes) -> tuple[float, Event]:
         raise ValueError(f"not an event: {line[:80]!r}")
     cls = _CLASSES[record["event"]]
     known: dict[str, Any] = {}
-    for field in dataclasses.fields(cls):
-        if field.name in record:
-            value = record[field.name]
-            if field.name in _FLOATS[cls] and isinstance(value, str):
-                value = _NON_FINITE.get(value, value)
-            value = tuple(value) if isinstance(value, list) else value
-            if not _fits(value, field.type):
-                raise ValueError(f"not a {record['event']} event: {field.name} is {value!r:.80}")
-            known[field.name] = value
+    for name, kind in _FIELDS[cls]:
+        if name in record:
+            value = record[name]
+            # Floats and text, most of a long log, need no second look.
+            fitting = value if type(value) is kind is not int else _converted(value, kind)
+            if fitting is _UNFIT:
+                raise ValueError(f"not a {record['event']} event: {name} is {value!r:.80}")
+            known[name] = fitting
     try:
         return float(record["time"]), cls(**known)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not a {record['event']} event: {error}") from error
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Return whether a decoded value is of the type that a field is annotated with."""
+def _converted(value: Any, kind: Any) -> Any:
+    """Return a value from JSON as the type that a field is annotated with, or ``_UNFIT``."""
+    if type(value) is int and kind in (int, float):
+        return kind(value) if abs(value) < 2**53 else _UNFIT  # so that every float holds it
     if type(value) is kind:
-        return True
+        return value
+    if kind is float:
+        return _NON_FINITE.get(value, _UNFIT) if isinstance(value, str) else _UNFIT
     if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        return value if value in get_args(kind) else _UNFIT
+    if get_origin(kind) is tuple and isinstance(value, list):
+        items = tuple(_converted(item, get_args(kind)[0]) for item in value)
+        return items if _UNFIT not in items else _UNFIT
     if get_origin(kind) in (Union, UnionType):
-        return any(_fits(value, part) for part in get_args(kind))
-    return kind is float and type(value) is int and abs(value) < 2**53
+        tried = (_converted(value, part) for part in get_args(kind))
+        return next((found for found in tried if found is not _UNFIT), _UNFIT)
+    return _UNFIT

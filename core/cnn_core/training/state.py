@@ -30,6 +30,23 @@ class LoopState:
     best_acc: float = -1.0
     epochs_without_better: int = 0
 
+    def rank_epoch(self, val_acc: float | None) -> bool:
+        """Return whether the epoch in progress is the best so far, and note that it is.
+
+        Without validation images the last epoch is the best one.
+        """
+        best = val_acc is None or val_acc > self.best_acc
+        if best:
+            self.best_epoch = self.epoch
+            self.best_acc = -1.0 if val_acc is None else val_acc
+        self.epochs_without_better = 0 if best else self.epochs_without_better + 1
+        return best
+
+    def begin_next_epoch(self) -> None:
+        """Stand before the first step of the next epoch."""
+        self.epoch, self.step = self.epoch + 1, 0
+        self.loss_sum, self.correct, self.seen, self.train_seconds = 0.0, 0, 0, 0.0
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Positions:

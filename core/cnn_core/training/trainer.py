@@ -15,7 +15,7 @@ from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
 from cnn_core.training.batches import Augmentation, Batches, chunks, derived_seed, epoch_order
-from cnn_core.training.checkpoint import State, save_checkpoint
+from cnn_core.training.checkpoint import State, random_state, save_checkpoint, set_random_state
 from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
@@ -23,6 +23,7 @@ from cnn_core.training.evaluation import Metrics, compute_logits, measure
 from cnn_core.training.events import (
     CheckpointName,
     CheckpointSaved,
+    ClassesValidated,
     EpochFinished,
     Event,
     LearningRateSet,
@@ -31,6 +32,7 @@ from cnn_core.training.events import (
     StepsDone,
     Unpaused,
 )
+from cnn_core.training.figures import StepFigures
 from cnn_core.training.optimizer import add_unfrozen, build_optimizer, set_lr
 from cnn_core.training.schedule import PlateauState, lr_factor
 from cnn_core.training.state import Diverged, LoopState, Positions
@@ -72,8 +74,7 @@ class Trainer:
         self._notices: list[Notice] = []
         self._augmentation = augmentation
         self._run_dir, self._identity = run_dir, identity
-        self._pending: list[tuple[int, int, Tensor, Tensor]] = []
-        self._clock = time.perf_counter()
+        self._figures = StepFigures()
         # Position of last.pt, None where a rate was set since. A state without a step is no loss.
         self._saved: tuple[int, int] | None = (1, 0)
         usable = len(positions.train)
@@ -128,7 +129,7 @@ class Trainer:
             yield CheckpointSaved(name=name, epoch=self.state.epoch, step=self.state.step)
         if "last" in names:
             self._saved = (self.state.epoch, self.state.step)
-        self._clock = time.perf_counter()
+        self._figures.restart_clock()
 
     def load(self, state: State) -> None:
         """Go on from a checkpoint, on the step after it, with the same random numbers."""
@@ -141,21 +142,16 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.plateau.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        set_random_state(state["random"], self.device)
 
     def _checkpoint(self) -> State:
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
         return {
             "model": self.network.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.plateau.state_dict(),
             "scaler": self.scaler.state_dict(),
             "progress": dataclasses.asdict(self.state),
-            "random": random,
+            "random": random_state(self.device),
             **self._identity,
         }
 
@@ -168,15 +164,15 @@ class Trainer:
         order = epoch_order(self.positions.train.numpy(), seed=self.config.seed, epoch=state.epoch)
         groups = chunks(order[: self._usable], state.batch_size * self.config.train.accumulate)
         train_mode(self.network)
-        self._clock = time.perf_counter()
+        self._figures.restart_clock()
         for group in groups[state.step :]:
             self._step(group)
             control.poll()
             if (yield from self._answer(control)):
                 return
-            if self._pending and time.perf_counter() - self._clock >= _PROGRESS_INTERVAL_S:
+            if self._figures and self._figures.age_s >= _PROGRESS_INTERVAL_S:
                 yield self._flush()
-        if self._pending:
+        if self._figures:
             self._flush()
         yield from self._finish_epoch()
 
@@ -196,7 +192,7 @@ class Trainer:
             share = loss if len(part) == len(group) else loss * (len(part) / len(group))
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             correct = (logits.detach().argmax(1) == labels).sum()
-            self._pending.append((state.step + 1, len(part), loss.detach(), correct))
+            self._figures.add(state.step + 1, len(part), loss.detach(), correct)
         if self.config.optim.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(
@@ -219,31 +215,15 @@ class Trainer:
 
     def _flush(self) -> StepsDone:
         """Read the pending figures from the device into the epoch's sums; raise Diverged."""
-        state = self.state
-        losses = torch.stack([loss for _, _, loss, _ in self._pending]).tolist()
-        corrects = torch.stack([correct for *_, correct in self._pending]).tolist()
-        loss_sum, images = 0.0, 0
-        for (step, count, *_), loss, correct in zip(self._pending, losses, corrects, strict=True):
-            if not math.isfinite(loss):
-                raise Diverged(f"the loss became {loss} at epoch {state.epoch}, step {step}")
-            # In the order of the steps: sums must not depend on when this is called.
-            state.loss_sum += loss * count
-            state.seen += count
-            state.correct += correct
-            loss_sum += loss * count
-            images += count
-        self._pending.clear()
-        now = time.perf_counter()
-        seconds, self._clock = now - self._clock, now
-        state.train_seconds += seconds
+        loss, images_per_s = self._figures.read_into(self.state)
         return StepsDone(
-            epoch=state.epoch,
-            step=state.step,
+            epoch=self.state.epoch,
+            step=self.state.step,
             steps_per_epoch=self.steps_per_epoch,
-            global_step=state.global_step,
-            loss=loss_sum / images,
+            global_step=self.state.global_step,
+            loss=loss,
             lr=self.optimizer.param_groups[0]["lr"],
-            images_per_s=images / seconds,
+            images_per_s=images_per_s,
         )
 
     def _answer(self, control: Control) -> Generator[Event, None, bool]:
@@ -265,7 +245,7 @@ class Trainer:
             control.wait_while_paused()
             yield from self._take_lr(control)
             yield Unpaused()
-            self._clock = time.perf_counter()
+            self._figures.restart_clock()
         return control.stopping
 
     def _take_lr(self, control: Control) -> Generator[Event, None, None]:
@@ -288,14 +268,9 @@ class Trainer:
         val = self.evaluate(self.positions.val)[1] if len(self.positions.val) else None
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
-        # Without validation images the last epoch is the best one.
-        best = val is None or val.acc > state.best_acc
         if val is not None:
             self.plateau.epoch_done(val.acc)
-            state.epochs_without_better = 0 if best else state.epochs_without_better + 1
-        if best:
-            state.best_epoch = state.epoch
-            state.best_acc = val.acc if val is not None else -1.0
+        best = state.rank_epoch(val.acc if val else None)
         finished = EpochFinished(
             epoch=state.epoch,
             train_loss=state.loss_sum / state.seen,
@@ -307,10 +282,13 @@ class Trainer:
             images_per_s=state.seen / state.train_seconds,
             best=best,
         )
-        state.epoch, state.step = state.epoch + 1, 0
-        state.loss_sum, state.correct, state.seen, state.train_seconds = 0.0, 0, 0, 0.0
-        # The event first: a kill between the two repeats the epoch rather than losing its line.
+        state.begin_next_epoch()
+        # The events first: a kill before the checkpoint repeats the epoch rather than losing them.
         yield finished
+        if val is not None:
+            yield ClassesValidated(
+                epoch=finished.epoch, images=val.class_images, correct=val.class_correct
+            )
         # Never last.pt before best.pt: it tells which epoch best.pt holds.
         if best:
             yield from self.save("best", "last")

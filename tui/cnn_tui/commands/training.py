@@ -1,19 +1,17 @@
 """run, resume, stop, pause, unpause."""
 
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from cnn_core.locations import cache_dir
 from cnn_tui.options import DataDir, Device, Json, PresetName, RunName, RunsDir, Settings
-from cnn_tui.output import narrate, print_facts, working
+from cnn_tui.output import has_terminal, narrate, print_facts, working
 
 Headless = Annotated[
-    bool, typer.Option("--headless", help="Train without the app, as this version always does.")
+    bool, typer.Option("--headless", help="Train without the app, as without a terminal.")
 ]
 
 
@@ -30,15 +28,15 @@ def run(
         list[str] | None,
         typer.Option("--tag", metavar="TAG", help="A word to find the run by; may be repeated."),
     ] = None,
-    _headless: Headless = False,
+    headless: Headless = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Train in the background; print the run's id.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train as a preset says.
+    """Train as a preset says, in the app or (--headless) without it.
 
-    Ctrl-C stops with a checkpoint, from which `cnn-tui resume` goes on.
+    Headless, Ctrl-C stops with a checkpoint, from which `cnn-tui resume` goes on.
     """
     from cnn_core.preset_files import load_experiment
 
@@ -50,9 +48,14 @@ def run(
         check_startable(experiment, data_dir, device)
         run_dir = new_run(runs_dir, experiment)
     if detach:
-        _detach(run_dir, data_dir, device)
+        from cnn_tui.background import start_in_background
+
+        with working("starting in the background"):
+            start_in_background(run_dir, data_dir=data_dir, device=device)
         sys.stdout.write(f"{run_dir.name}\n")
         return
+    if not headless and not as_json and has_terminal():
+        _show_in_app(run_dir, runs_dir, data_dir, device)
     _train(run_dir, data_dir, device, as_json=as_json)
 
 
@@ -61,7 +64,7 @@ def resume(
     runs_dir: RunsDir,
     data_dir: DataDir,
     device: Device = "auto",
-    _headless: Headless = False,
+    headless: Headless = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a run that was stopped or interrupted, exactly where it ended."""
@@ -70,6 +73,8 @@ def resume(
 
     run_dir = find_run(runs_dir, run)
     check_resumable(run_dir)
+    if not headless and not as_json and has_terminal():
+        _show_in_app(run_dir, runs_dir, data_dir, device)
     _train(run_dir, data_dir, device, as_json=as_json)
 
 
@@ -95,6 +100,13 @@ def _ask(runs_dir: Path, reference: str, kind: str) -> None:
     run_dir = find_run(runs_dir, reference)
     send_request(run_dir, kind)
     narrate(f"asked {run_dir.name} to {kind}")
+
+
+def _show_in_app(run_dir: Path, runs_dir: Path, data_dir: Path, device: str) -> NoReturn:
+    """Train a run directory in the app, which opens with it."""
+    from cnn_tui.start import run_app
+
+    raise typer.Exit(run_app(runs_dir, data_dir, device, first=run_dir))
 
 
 def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None:
@@ -132,28 +144,3 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
         if finished.status == "stopped":
             narrate("to go on from here:", command=f"cnn-tui resume {run_dir.name}")
     raise typer.Exit(headless.exit_code(finished))
-
-
-def _detach(run_dir: Path, data_dir: Path, device: str) -> None:
-    """Train in a process of its own session, which outlives this terminal.
-
-    Returns once that process holds the run, so that it can be stopped or followed at once.
-    """
-    from cnn_core.runs.lock import is_live
-
-    command = [sys.executable, "-m", "cnn_tui", "resume", str(run_dir.resolve()), "--headless"]
-    command += ["--data-dir", str(data_dir.resolve()), "--device", device]
-    with (run_dir / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    with working("starting in the background"):
-        while process.poll() is None and not is_live(run_dir):
-            time.sleep(0.1)
-    if process.returncode:
-        narrate(f"the training ended at once; {run_dir / 'log.txt'} says why")
-        raise typer.Exit(process.returncode)

@@ -1,0 +1,39 @@
+"""How long a run has been running, told by the times of its events."""
+
+from cnn_core.training.events import Event, Notice, Preparing, RunFinished, RunStarted
+
+
+class RunClock:
+    """The time spent in all sessions of a run, without the gaps between them.
+
+    A session that ended in a crash has no last event, and the next one may begin with the
+    preparations before its RunStarted: those are counted to the session that starts.
+    """
+
+    def __init__(self) -> None:
+        self._closed_s = 0.0
+        self._began: float | None = None  # the session's first event
+        self._worked: float | None = None  # the session's last event that only training sends
+        self._prepared: float | None = None  # the first preparation after that one
+        self._latest = 0.0
+
+    def fold(self, time: float, event: Event) -> None:
+        """Take in the next event, which happened at ``time`` (Unix seconds)."""
+        self._latest = time
+        if isinstance(event, RunStarted) and self._began is not None and self._worked is not None:
+            self._closed_s += self._worked - self._began
+            self._began = time if self._prepared is None else self._prepared
+        if self._began is None:
+            self._began = time
+        if isinstance(event, Preparing | Notice):
+            if self._prepared is None:
+                self._prepared = time
+        else:
+            self._worked, self._prepared = time, None
+        if isinstance(event, RunFinished):
+            self._closed_s += time - self._began
+            self._began = self._worked = None
+
+    def total_s(self) -> float:
+        """Return the seconds from the first event to the last one folded."""
+        return self._closed_s + (0.0 if self._began is None else self._latest - self._began)

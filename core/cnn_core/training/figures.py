@@ -1,0 +1,59 @@
+"""Losses and hits of the steps done, left on the device until somebody wants to see them."""
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from cnn_core.training.state import Diverged, LoopState
+
+
+class StepFigures:
+    """The figures of an epoch's steps that were not read yet, and the time since the last look.
+
+    Reading waits for the device, so it should be rare.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[int, int, Tensor, Tensor]] = []
+        self.restart_clock()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the figures were read, or the clock was restarted."""
+        return time.perf_counter() - self._read
+
+    def restart_clock(self) -> None:
+        """Leave out of the speed what was done since, which was no training."""
+        self._read = time.perf_counter()
+
+    def add(self, step: int, images: int, loss: Tensor, correct: Tensor) -> None:
+        """Keep the mean loss () and the number of right predictions () of a batch."""
+        self._steps.append((step, images, loss, correct))
+
+    def read_into(self, state: LoopState) -> tuple[float, float]:
+        """Move all figures to the sums of the epoch; return their mean loss and images/s.
+
+        There must be some. Raises Diverged where a loss is no number.
+        """
+        losses = torch.stack([loss for _, _, loss, _ in self._steps]).tolist()
+        corrects = torch.stack([correct for *_, correct in self._steps]).tolist()
+        loss_sum, images = 0.0, 0
+        for (step, count, *_), loss, correct in zip(self._steps, losses, corrects, strict=True):
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss became {loss} at epoch {state.epoch}, step {step}")
+            # In the order of the steps: sums must not depend on when this is called.
+            state.loss_sum += loss * count
+            state.seen += count
+            state.correct += correct
+            loss_sum += loss * count
+            images += count
+        self._steps.clear()
+        seconds = self.age_s
+        self.restart_clock()
+        state.train_seconds += seconds
+        return loss_sum / images, images / seconds

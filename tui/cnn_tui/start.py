@@ -1,0 +1,32 @@
+"""From the command line into the app, and out of it again."""
+
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+from cnn_core.locations import cache_dir
+from cnn_tui.app import CnnTuiApp
+from cnn_tui.output import narrate
+from cnn_tui.settings import State, read_config, settings_dir
+from cnn_tui.workplace import Workplace
+
+
+def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None = None) -> int:
+    """Show the app until the user leaves it; return the exit code.
+
+    ``first`` is a run to train and show at once. If the terminal goes away meanwhile, this
+    returns when the training has ended. Raises UserError for a mistake in the user's settings.
+    """
+    config = read_config(settings_dir())
+    # Processes can't be spawned from a running app unless this was started before it.
+    resource_tracker.ensure_running()
+    app = CnnTuiApp(
+        Workplace(runs_dir.absolute(), data_dir.absolute(), cache_dir().absolute(), device),
+        config,
+        State.read(settings_dir()),
+        first=first,
+    )
+    farewell = app.run()
+    app.slot.join()
+    if farewell:
+        narrate(farewell)
+    return app.return_code or 0
