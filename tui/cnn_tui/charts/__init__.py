@@ -1,0 +1,1 @@
+"""Curves, sparklines and bars in cells, and curves in files."""

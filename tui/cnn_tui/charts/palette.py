@@ -1,0 +1,78 @@
+"""Colours and markers of curves: told apart by the colour-blind, and without any colour."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.color import Color
+from rich.color_triplet import ColorTriplet
+from rich.style import Style
+
+STYLES = 8
+MARKERS = "●▲■◆○△□◇"
+
+# The role of a cell: a curve (its style), a faded curve (its style + FADED), or one of these.
+FADED = STYLES
+MUTED, GRID, TEXT = 2 * STYLES, 2 * STYLES + 1, 2 * STYLES + 2
+
+# Okabe & Ito, "Color Universal Design" (2008), each as the nearest of the 256 colours of xterm:
+# the same then over a line that carries 256 colours only. Their black is the ink of the theme.
+# Blue, orange, green, purple, vermilion, another blue, yellow, ink.
+_ON_DARK = (74, 214, 36, 175, 166, 33, 227, None)
+_ON_LIGHT = (25, 172, 29, 133, 166, 38, 142, None)
+
+Rgb = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """The colours of the theme that a chart is drawn with."""
+
+    foreground: Rgb = (224, 224, 224)
+    background: Rgb = (18, 18, 18)
+
+    @property
+    def dark(self) -> bool:
+        """Return whether the background is dark."""
+        red, green, blue = self.background
+        return 0.299 * red + 0.587 * green + 0.114 * blue < 128
+
+
+@lru_cache(maxsize=16)
+def styles(ink: Ink) -> tuple[Style, ...]:
+    """Return the style of each role, in colours that 256-colour terminals have."""
+    numbers = _ON_DARK if ink.dark else _ON_LIGHT
+    curves = [ink.foreground if number is None else _rgb(number) for number in numbers]
+    shares = [*[(colour, 1.0) for colour in curves], *[(colour, 0.42) for colour in curves]]
+    shares += [(ink.foreground, share) for share in (0.5, 0.16, 0.9)]
+    return tuple(_style(_mixed(colour, ink.background, share)) for colour, share in shares)
+
+
+def curve_rgb(style: int, *, dark: bool) -> Rgb | None:
+    """Return the colour of a curve; None is the ink of the theme."""
+    number = (_ON_DARK if dark else _ON_LIGHT)[style % STYLES]
+    return None if number is None else _rgb(number)
+
+
+def _rgb(number: int) -> Rgb:
+    return tuple(Color.from_ansi(number).get_truecolor())  # type: ignore[return-value]
+
+
+def _mixed(colour: Rgb, other: Rgb, share: float) -> Rgb:
+    red, green, blue = (
+        round(a * share + b * (1 - share)) for a, b in zip(colour, other, strict=True)
+    )
+    return red, green, blue
+
+
+def _style(colour: Rgb) -> Style:
+    return Style(color=Color.from_triplet(ColorTriplet(*_nearest(colour))))
+
+
+def _nearest(colour: Rgb) -> Rgb:
+    """Return the nearest of the 240 fixed colours of xterm."""
+
+    def distance(number: int) -> int:
+        red, green, blue = (a - b for a, b in zip(colour, _rgb(number), strict=True))
+        return 2 * red * red + 4 * green * green + 3 * blue * blue
+
+    return _rgb(min(range(16, 256), key=distance))

@@ -1,0 +1,80 @@
+"""Few, round positions on an axis and their short labels."""
+
+import math
+
+Tick = tuple[float, str]
+
+_SUFFIXES = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
+_LONGEST = 9
+
+
+def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
+    """Return about ``count`` round values in ``low..high`` with labels such as 0.25 and 12k."""
+    step = _round_step((high - low) / max(count, 1))
+    if not step:
+        return []
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    # A step too small for its position (1e16 + 1) would count for ever.
+    values = [float(f"{n * step:.12g}") for n in range(first, min(last, first + 2 * count) + 1)]
+    return list(zip(values, _labels(values, step), strict=True))
+
+
+def log_ticks(low: float, high: float, count: int) -> list[Tick]:
+    """Return ticks of an axis that holds logarithms to base 10, between two of them."""
+    decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    if len(decades) >= 2:
+        stride = -(-len(decades) // max(count, 1))
+        return [(float(power), _power_label(power)) for power in decades if power % stride == 0]
+    values = [
+        factor * 10.0**power
+        for power in range(math.floor(low), math.ceil(high))
+        for factor in (1, 2, 5)
+        if low <= math.log10(factor) + power <= high
+    ]
+    if len(values) < 2 or len(values) > 2 * count:
+        return [
+            (math.log10(value), label)
+            for value, label in linear_ticks(10.0**low, 10.0**high, count)
+            if value > 0
+        ]
+    return [(math.log10(value), f"{value:.3g}") for value in values]
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest of 1, 2 and 5 times a power of ten that is not below ``least``."""
+    if not 1e-300 < least < 1e305:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(least))
+    return next((factor * power for factor in (1, 2, 5) if factor * power >= least), 10 * power)
+
+
+def _labels(values: list[float], step: float) -> list[str]:
+    largest = max(map(abs, values), default=0.0)
+    if largest < 0.01 or largest >= 1e12:
+        return [_scientific(value) for value in values]
+    for unit, suffix in _SUFFIXES:
+        scale = 1e3 if suffix == "k" else unit
+        if largest >= unit and step >= scale / 100:
+            decimals = _decimals(step / scale)
+            return [f"{value / scale:.{decimals}f}{suffix}" if value else "0" for value in values]
+    decimals = _decimals(step)
+    labels = [f"{value:.{decimals}f}" if value else "0" for value in values]
+    return labels if max(map(len, labels), default=0) <= _LONGEST else [f"{v:.3g}" for v in values]
+
+
+def _decimals(step: float) -> int:
+    return max(0, -math.floor(math.log10(step) + 1e-9))
+
+
+def _scientific(value: float) -> str:
+    if not value:
+        return "0"
+    mantissa, power = f"{value:.3e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
+
+
+def _power_label(power: int) -> str:
+    if -2 <= power <= 3:
+        return f"{10.0**power:g}"
+    return f"1e{power}"

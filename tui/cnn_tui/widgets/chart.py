@@ -1,0 +1,288 @@
+"""A chart of curves that is drawn only when something in it changed, and not too often."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from textual import events
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from cnn_core.errors import printable
+from cnn_tui.charts.palette import Ink
+from cnn_tui.charts.plot import Curve, Drawing, Range, View, compose, heading
+from cnn_tui.charts.series import Floats
+from cnn_tui.widgets.budget import DrawBudget
+
+_FPS = 4
+_STEP = 0.7  # a step of the zoom leaves this much of the range
+_SMALLEST = 1e-4  # of the whole range
+
+
+class Chart(Widget, can_focus=True):
+    """Curves over a common x; wheel and drag zoom and pan, a double click shows all again.
+
+    New data are drawn at most ``app.chart_fps`` times a second (4 without that attribute) and so
+    seldom that the charts of an app together take 2 % of a core; what the user does is drawn at
+    once. A chart that is not to be seen is not drawn.
+    """
+
+    DEFAULT_CSS = """
+    Chart {
+        width: 1fr;
+        height: 1fr;
+        min-height: 3;
+    }
+    """
+    ALLOW_SELECT = False
+
+    log_y: reactive[bool] = reactive(False)
+    smoothing: reactive[float] = reactive(0.0)
+    zoom: reactive[Range | None] = reactive[Range | None](None)
+    title: reactive[str] = reactive("")
+
+    def __init__(
+        self, title: str = "", *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._curves: tuple[Curve, ...] = ()
+        self._view = View()
+        self._whole: Range | None = None
+        self._drawing: Drawing | None = None
+        self._strips: list[Strip] = []
+        self._readout: Strip | None = None
+        self._drawn_for: tuple[Size, Ink] | None = None
+        self._stale = True
+        self._restyled = True
+        self._timer: Timer | None = None
+        self._drawn_at = self._cost = 0.0
+        self._grip: tuple[int, Range] | None = None
+        self.drawings = 0
+        self.title = title
+
+    # What is shown
+
+    def show(
+        self,
+        curves: Sequence[Curve],
+        *,
+        x_label: str = "",
+        y_label: str = "",
+        marks: Sequence[tuple[float, str]] = (),
+    ) -> None:
+        """Show these curves from the next drawing on, which the budget may put off."""
+        self._curves = tuple(curves)
+        self._view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
+        self._whole = _whole([curve.x for curve in curves])
+        self._draw_later()
+
+    def watch_log_y(self) -> None:
+        """Draw with the other axis."""
+        self._draw_now()
+
+    def watch_smoothing(self) -> None:
+        """Draw with the other average."""
+        self._draw_now()
+
+    def watch_zoom(self) -> None:
+        """Draw the other range."""
+        self._draw_now()
+
+    def watch_title(self, title: str) -> None:
+        """Put the title into the border, literally."""
+        self.border_title = Content(printable(title)) if title else None
+
+    # What the user does
+
+    def toggle_log(self) -> None:
+        """Change between a linear and a logarithmic axis."""
+        self.log_y = not self.log_y
+
+    def zoom_in(self) -> None:
+        """Show less, around the middle."""
+        self._zoom_by(_STEP, 0.5)
+
+    def zoom_out(self) -> None:
+        """Show more, around the middle."""
+        self._zoom_by(1 / _STEP, 0.5)
+
+    def pan(self, direction: int) -> None:
+        """Move what is shown by a quarter to the left (-1) or to the right (1)."""
+        if self.zoom is not None:
+            self._move_by(direction * 0.25 * (self.zoom[1] - self.zoom[0]), self.zoom)
+
+    def reset_zoom(self) -> None:
+        """Show everything."""
+        self.zoom = None
+
+    def _zoom_by(self, factor: float, share: float) -> None:
+        """Scale the range, the value at this share of it staying where it is."""
+        if self._whole is None:
+            return
+        low, high = self.zoom or self._whole
+        whole = self._whole[1] - self._whole[0]
+        size = (high - low) * factor
+        if size >= whole:
+            self.zoom = None
+        elif size >= whole * _SMALLEST:
+            low += (high - low) * share * (1 - factor)
+            self._move_by(0.0, (low, low + size))
+
+    def _move_by(self, distance: float, start: Range) -> None:
+        """Show a range moved by a distance, kept inside the whole."""
+        if self._whole is not None:
+            low, high = self._whole
+            first = min(max(start[0] + distance, low), high - (start[1] - start[0]))
+            self.zoom = (first, first + start[1] - start[0])
+
+    # The mouse
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, _STEP)
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, 1 / _STEP)
+
+    def _wheel(self, event: events.MouseEvent, factor: float) -> None:
+        if (share := self._share_at(event)) is not None:
+            event.stop()
+            event.prevent_default()
+            self._zoom_by(factor, share)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the curves."""
+        if event.button == 1 and self.zoom is not None:
+            self._grip = (event.x, self.zoom)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Pan while the button is held, else tell the values under the pointer."""
+        if self._grip is not None and self._drawing is not None:
+            column, start = self._grip
+            moved = (event.x - column) / max(self._drawing.columns - 1, 1)
+            self._move_by(-moved * (start[1] - start[0]), start)
+        else:
+            self._read_out(self._share_at(event))
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        if self._grip is not None:
+            self._grip = None
+            self.release_mouse()
+
+    def on_leave(self) -> None:
+        """Show the legend again."""
+        self._read_out(None)
+
+    def on_click(self, event: events.Click) -> None:
+        """Show everything after a double click."""
+        if event.chain == 2:
+            self.reset_zoom()
+
+    def _share_at(self, event: events.MouseEvent) -> float | None:
+        """Return where the pointer is between the ends of the canvas, in 0..1."""
+        offset = event.get_content_offset(self)
+        drawing = self._drawing
+        if offset is None or drawing is None or drawing.x_range is None or drawing.columns < 2:
+            return None
+        return min(max((offset.x - drawing.left) / (drawing.columns - 1), 0.0), 1.0)
+
+    def _read_out(self, share: float | None) -> None:
+        """Put the values nearest to the pointer into the legend: one line, nothing drawn."""
+        drawing = self._drawing
+        strip = None
+        if share is not None and drawing is not None and drawing.x_range and drawing.left:
+            low, high = drawing.x_range
+            at = low + share * (high - low)
+            read = [replace(c, label=f"{c.label} {_value_at(c, at)}") for c in self._curves]
+            view = replace(self._view, y_label=f"{self._view.x_label} {at:.4g}".strip())
+            width = drawing.left + drawing.columns
+            strip = Strip(heading(read, view, width, ink=self._ink()), width)
+        if strip != self._readout:
+            self._readout = strip
+            self.refresh(Region(0, 0, self.size.width, 1).translate(self.gutter.top_left))
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """Return a line of the last drawing; draw only if that is out of date."""
+        if self._stale or self._restyled or self._drawing is None or self._resized:
+            self._draw_if_changed()
+        base = self.visual_style.rich_style
+        if y == 0 and self._readout is not None:
+            return self._readout.apply_style(base)
+        if y < len(self._strips):
+            return self._strips[y].apply_style(base)
+        return Strip.blank(self.size.width, base)
+
+    def notify_style_update(self) -> None:
+        """Look at the next line whether the colours are still the same."""
+        super().notify_style_update()
+        self._restyled = True
+
+    @property
+    def _resized(self) -> bool:
+        return self._drawn_for is None or self._drawn_for[0] != self.size
+
+    def _draw_if_changed(self) -> None:
+        self._restyled = False
+        wanted = (self.size, self._ink())
+        if not self._stale and wanted == self._drawn_for:
+            return
+        started = time.thread_time()
+        view = replace(self._view, log_y=self.log_y, smoothing=self.smoothing, x_range=self.zoom)
+        self._drawing = compose(self._curves, view, *self.size, ink=wanted[1])
+        self._strips = [Strip(row, self.size.width) for row in self._drawing.rows]
+        self._cost = time.thread_time() - started
+        self._drawn_at, self._drawn_for, self._stale = time.monotonic(), wanted, False
+        self._readout = None
+        self.drawings += 1
+
+    def _ink(self) -> Ink:
+        _, background = self.background_colors
+        foreground = background + self.styles.color if self.styles.has_rule("color") else None
+        foreground = foreground or self.colors[3]
+        return Ink(foreground.rgb, background.rgb)
+
+    def _draw_now(self) -> None:
+        self._stale = True
+        self.refresh()
+
+    def _draw_later(self) -> None:
+        """Draw the new data when the rate and the budget allow it."""
+        if self._drawing is None or not self.is_attached:
+            self._draw_now()
+        elif not self._stale and self._timer is None:
+            pause = 1 / float(getattr(self.app, "chart_fps", _FPS))
+            due = max(self._drawn_at + pause, DrawBudget.of(self.app).free_at)
+            self._timer = self.set_timer(max(due - time.monotonic(), 0.001), self._draw_if_due)
+
+    def _draw_if_due(self) -> None:
+        self._timer = None
+        if not (self.screen.is_current and self.is_on_screen):
+            self._stale = True  # drawn when it shows
+        elif DrawBudget.of(self.app).take(time.monotonic(), self._cost):
+            self._draw_now()
+        else:
+            self._draw_later()
+
+
+def _whole(parts: Sequence[Floats]) -> Range | None:
+    """Return the range that curves cover; None where it has no size."""
+    ends = [
+        float(end) for x in parts if np.isfinite(x).any() for end in (np.nanmin(x), np.nanmax(x))
+    ]
+    return (min(ends), max(ends)) if ends and min(ends) < max(ends) else None
+
+
+def _value_at(curve: Curve, x: float) -> str:
+    """Return the value of the point nearest to x, as few digits as tell it."""
+    distances = np.abs(curve.x - x)
+    if not np.isfinite(distances).any():
+        return "–"
+    return f"{curve.y[int(np.nanargmin(distances))]:.4g}"
