@@ -89,6 +89,19 @@ def test_other_processes_pause_and_stop_it(cli, slow):
         assert "not running" in cli(request, "last", rc=2).stderr
 
 
+def test_another_process_finishes_it(cli, slow):
+    process, run_dir = started(cli, *slow, "--set", "train.epochs=1000")
+    assert cli("finish", "last").stderr == f"asked {run_dir.name} to finish\n"
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "test accuracy" in out
+    shown = cli.json("show", "last")
+    assert shown["status"] == "finished"
+    assert 1 <= shown["epoch"] < 1000
+    assert shown["test"]["acc"] is not None
+    assert "not running" in cli("finish", "last", rc=2).stderr
+
+
 def test_a_queued_run_starts_and_stops_when_nobody_reads_its_events(cli):
     settings = ["train.epochs=100000", "data.limit=100"]
     run_dir = new_run(cli.runs, load_experiment("digits", settings))

@@ -18,8 +18,8 @@ def test_requests_are_seen_once():
     assert control.take_lr() is None
 
 
-def test_a_pause_ends_with_unpause_or_stop():
-    for ending in ("unpause", "stop"):
+def test_a_pause_ends_with_unpause_stop_or_finish():
+    for ending in ("unpause", "stop", "finish"):
         control = Control()
         control.request("pause")
         waiting = threading.Thread(target=control.wait_while_paused)

@@ -121,6 +121,22 @@ def test_a_stop_ends_the_run_with_its_state_saved(lab, paused):
         send_request(run_dir, "stop")
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_run_that_is_asked_to_finish_is_tested_and_done(lab, paused):
+    with training(lab) as run_dir:
+        if paused:
+            send_request(run_dir, "pause")
+            wait_for(lambda: told(run_dir, Paused))
+        send_request(run_dir, "finish")
+        wait_for(lambda: told(run_dir, RunFinished))
+        wait_for(lambda: not is_live(run_dir))
+    summary = read_summary(run_dir)
+    assert summary["status"] == "finished"
+    assert summary["test_last"]["epoch"] == summary["epoch"] > 0
+    with pytest.raises(UserError, match="nothing to resume"):
+        check_resumable(run_dir)
+
+
 def test_requests_to_an_earlier_process_are_forgotten(lab):
     run_dir = new_run(lab.folder / "runs", lab.experiment())
     (run_dir / "control" / f"{0:020d}-ab.json").write_text('{"kind": "stop", "value": null}')

@@ -13,6 +13,7 @@ from textual.types import CSSPathType
 
 from cnn_core.errors import CnnTuiError
 from cnn_tui import themes
+from cnn_tui.driver import PatientDriver
 from cnn_tui.screens.help import Help
 from cnn_tui.screens.leaving import AskHowToLeave, Leaving
 from cnn_tui.screens.page import Dialog
@@ -47,7 +48,7 @@ class CnnTuiApp(App[str]):
         chart_fps: float = 4.0,
     ) -> None:
         """``first`` is a run to train and show at once."""
-        super().__init__()
+        super().__init__(driver_class=PatientDriver)
         self.workplace = workplace
         self.config = config or Config()
         self.state = state or State()

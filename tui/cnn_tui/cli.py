@@ -89,7 +89,14 @@ def _root(
 
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
-    "Train": [training.run, training.resume, training.stop, training.pause, training.unpause],
+    "Train": [
+        training.run,
+        training.resume,
+        training.stop,
+        training.finish,
+        training.pause,
+        training.unpause,
+    ],
     "Runs": [runs.runs, runs.show, runs.compare],
     "Choose": [
         catalogs.presets,

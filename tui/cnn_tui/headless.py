@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -39,6 +38,7 @@ from cnn_core.training.events import (
     encode,
 )
 from cnn_tui.output import literal, narrate, narrate_on, percent, print_line, seconds, stderr
+from cnn_tui.signals import handling, leave_terminal
 
 EXIT_CODES = {"finished": 0, "failed": 1, "diverged": 1, "stopped": 130}
 MISTAKE = 2
@@ -89,24 +89,8 @@ def stopping_on_signals(control: Control) -> Iterator[None]:
     def hang_up(_number: int, _frame: FrameType | None) -> None:
         leave_terminal()
 
-    handlers = {signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
+    with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def leave_terminal() -> None:
-    """Point the streams that the lost terminal held at the null device."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        # Not isatty: a terminal that hung up denies being one. Files and pipes stay.
-        with suppress(OSError):
-            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
-                os.dup2(null, descriptor)
-    os.close(null)
 
 
 class JsonLines:

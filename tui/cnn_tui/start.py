@@ -1,5 +1,6 @@
 """From the command line into the app, and out of it again."""
 
+import os
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -7,7 +8,10 @@ from cnn_core.locations import cache_dir
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.output import narrate
 from cnn_tui.settings import State, read_config, settings_dir
+from cnn_tui.terminal import STOPPED, guarded, over_ssh
 from cnn_tui.workplace import Workplace
+
+_FPS, _FPS_OVER_SSH = 4.0, 1.0
 
 
 def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None = None) -> int:
@@ -24,9 +28,16 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
         config,
         State.read(settings_dir()),
         first=first,
+        chart_fps=config.chart_fps or (_FPS_OVER_SSH if over_ssh() else _FPS),
     )
-    farewell = app.run()
-    app.slot.join()
+    try:
+        with guarded(app, on_stop=lambda: app.slot.close(stop=True)):
+            farewell = app.run()
+            app.slot.join()
+    except KeyboardInterrupt:
+        run = app.slot.current.name if app.slot.current else "last"
+        narrate("aborted; to go on from the last checkpoint:", command=f"cnn-tui resume {run}")
+        os._exit(STOPPED)  # any other way out waits for the thread that trains
     if farewell:
         narrate(farewell)
     return app.return_code or 0

@@ -6,23 +6,23 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import write_atomically
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.log import append_log
+from cnn_core.training.control import RequestKind
 
 CONTROL = "control"
-Kind = Literal["stop", "pause", "unpause", "checkpoint", "set_lr"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked of a run; ``value`` is the learning rate of set_lr, else None."""
 
-    kind: Kind
+    kind: RequestKind
     value: float | None = None
 
 
@@ -94,8 +94,8 @@ def _mistake(request: Any) -> str | None:
     if not isinstance(request, dict) or not isinstance(request.get("kind"), str):
         return "not a request"
     kind, value = request["kind"], request.get("value")
-    if kind not in get_args(Kind):
-        return f"unknown request {printable(kind)!r}{did_you_mean(kind, get_args(Kind))}"
+    if kind not in get_args(RequestKind):
+        return f"unknown request {printable(kind)!r}{did_you_mean(kind, get_args(RequestKind))}"
     if kind != "set_lr":
         return None if value is None else f"request {kind!r} takes no value"
     if isinstance(value, bool) or not isinstance(value, int | float):

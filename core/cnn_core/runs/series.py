@@ -58,9 +58,11 @@ class RunSeries:
                 self._steps.append(*x, event.loss, event.lr, event.images_per_s)
             case EpochFinished():
                 self._drop_epochs_after(event.epoch - 1)
-                x = (event.epoch, event.epoch * self._steps_per_epoch, self._clock.total_s())
+                step = event.global_step
+                if step is None:
+                    step = event.epoch * self._steps_per_epoch
                 metrics = (getattr(event, name) for name in _EPOCH_METRICS)
-                self._epochs.append(*x, *metrics)
+                self._epochs.append(event.epoch, step, self._clock.total_s(), *metrics)
                 if event.best:
                     self._best_epochs.append(event.epoch)
             case ClassesValidated():

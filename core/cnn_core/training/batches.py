@@ -1,11 +1,14 @@
 """Batches: decoded pixels in, normalised images on the device out."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from cnn_core.config import Experiment
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 Positions = npt.NDArray[np.int64]
@@ -68,6 +71,23 @@ def _copy_to(device: torch.device, images_NHWC: npt.NDArray[np.uint8]) -> Tensor
         piece = np.array(images_NHWC[start : start + 1024])
         resident_NHWC[start : start + 1024] = torch.from_numpy(piece)
     return resident_NHWC
+
+
+class EpochPlan:
+    """Which training images each optimizer step of an epoch takes."""
+
+    def __init__(self, positions: Positions, config: Experiment, batch_size: int) -> None:
+        """``positions`` (N,) are those of all training images."""
+        self._positions, self._seed = positions, config.seed
+        self._group_size = batch_size * config.train.accumulate
+        left_out = len(positions) % batch_size if config.train.drop_last else 0
+        self._used = len(positions) - left_out
+        self.steps = math.ceil(self._used / self._group_size)
+
+    def groups(self, epoch: int) -> list[Tensor]:
+        """Return the positions of each step, the same ones for an epoch in every sitting."""
+        order = epoch_order(self._positions, seed=self._seed, epoch=epoch)
+        return chunks(order[: self._used], self._group_size)
 
 
 def epoch_order(positions: Positions, *, seed: int, epoch: int) -> Tensor:

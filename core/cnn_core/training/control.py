@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-RequestKind = Literal["stop", "pause", "unpause", "checkpoint", "set_lr"]
+RequestKind = Literal["stop", "finish", "pause", "unpause", "checkpoint", "set_lr"]
 Source = Callable[[], Iterable[tuple[RequestKind, float | None]]]
 
 # Requests may lie in files on a network disk: asking for them is not free.
@@ -25,6 +25,7 @@ class Control:
         self._checkpoint = False
         self._lr: float | None = None
         self.stopping = False
+        self.finishing = False
         self.paused = False
 
     def listen(self, source: Source) -> None:
@@ -42,6 +43,8 @@ class Control:
             match kind:
                 case "stop":
                     self.stopping = True
+                case "finish":
+                    self.finishing = True
                 case "pause":
                     self.paused = True
                 case "unpause":
@@ -61,8 +64,8 @@ class Control:
             self.request(kind, value)
 
     def wait_while_paused(self) -> None:
-        """Return when training may go on or shall stop; uses hardly any processor time."""
-        while self.paused and not self.stopping:
+        """Return when training may go on or shall end; uses hardly any processor time."""
+        while self.paused and not (self.stopping or self.finishing):
             time.sleep(_PAUSE_STEP_S)
             self.poll()
 

@@ -76,7 +76,11 @@ class StepsDone:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EpochFinished:
-    """Metrics over a whole epoch, each image weighing the same; losses are means."""
+    """Metrics over an epoch, each image weighing the same; losses are means.
+
+    An epoch cut short by request tells of the images seen. ``global_step`` counts the optimizer
+    steps done since the start of the run (None: written before that was told).
+    """
 
     epoch: int
     train_loss: float
@@ -87,6 +91,7 @@ class EpochFinished:
     seconds: float
     images_per_s: float
     best: bool
+    global_step: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
 """Where training stands, and how it can end badly."""
 
 import dataclasses
+import math
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 
 class Diverged(Exception):  # noqa: N818  (an outcome of training, not a fault of the program)
@@ -14,7 +16,8 @@ class LoopState:
     """Where training stands: all that a checkpoint must keep beside the tensors.
 
     ``epoch`` counts from 1 and is the one in progress; ``step`` is the number of optimizer
-    steps done in it. The sums cover the images ``seen`` in it so far.
+    steps done in it. The sums cover the images ``seen`` in it so far. ``finishing``: this epoch
+    takes no further step and is the last one.
     """
 
     base_lr: float
@@ -29,6 +32,7 @@ class LoopState:
     best_epoch: int = 0
     best_acc: float = -1.0
     epochs_without_better: int = 0
+    finishing: bool = False
 
     def rank_epoch(self, val_acc: float | None) -> bool:
         """Return whether the epoch in progress is the best so far, and note that it is.
@@ -55,3 +59,10 @@ class Positions:
     train: Tensor
     val: Tensor
     test: Tensor
+
+
+def check_weights(module: nn.Module, state: LoopState) -> None:
+    """Raise Diverged where the last step spoilt a weight: no loss has told of it yet."""
+    sums = [p.detach().sum() for p in module.parameters() if p.requires_grad]
+    if not math.isfinite(total := torch.stack(sums).sum().item()):
+        raise Diverged(f"the weights became {total} at epoch {state.epoch}, step {state.step}")

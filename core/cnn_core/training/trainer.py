@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
-from cnn_core.training.batches import Augmentation, Batches, chunks, derived_seed, epoch_order
+from cnn_core.training.batches import Augmentation, Batches, EpochPlan, chunks, derived_seed
 from cnn_core.training.checkpoint import State, random_state, save_checkpoint, set_random_state
 from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
@@ -35,7 +35,7 @@ from cnn_core.training.events import (
 from cnn_core.training.figures import StepFigures
 from cnn_core.training.optimizer import add_unfrozen, build_optimizer, set_lr
 from cnn_core.training.schedule import PlateauState, lr_factor
-from cnn_core.training.state import Diverged, LoopState, Positions
+from cnn_core.training.state import Diverged, LoopState, Positions, check_weights
 
 # Seconds between progress events: each reads figures from the device, which waits for it.
 _PROGRESS_INTERVAL_S = 0.5
@@ -59,12 +59,8 @@ class Trainer:
         identity: dict[str, Any],
     ) -> None:
         """``identity`` is what a checkpoint says of itself: config, classes, mean, std, …"""
-        self.config, self.network, self.batches, self.positions = (
-            config,
-            network,
-            batches,
-            positions,
-        )
+        self.config, self.network = config, network
+        self.batches, self.positions = batches, positions
         self.device, self.precision = device, precision
         self.state = LoopState(base_lr=config.optim.lr, batch_size=batch_size)
         self.optimizer = build_optimizer(config.optim, network.module.parameters())
@@ -77,28 +73,28 @@ class Trainer:
         self._figures = StepFigures()
         # Position of last.pt, None where a rate was set since. A state without a step is no loss.
         self._saved: tuple[int, int] | None = (1, 0)
-        usable = len(positions.train)
-        if config.train.drop_last:
-            usable -= usable % batch_size
-        self._usable = usable
-        self.steps_per_epoch = math.ceil(usable / (batch_size * config.train.accumulate))
+        self._plan = EpochPlan(positions.train.numpy(), config, batch_size)
+        self.steps_per_epoch = self._plan.steps
 
     @property
     def done(self) -> bool:
-        """Whether the last epoch is over, or early stopping has ended training."""
+        """Whether the last epoch is over, by plan, early stopping or request."""
         patience = self.config.train.early_stopping
         stalled = patience is not None and self.state.epochs_without_better >= patience
-        return self.state.epoch > self.config.train.epochs or stalled
+        ended = self.state.finishing and self.state.step == 0
+        return self.state.epoch > self.config.train.epochs or stalled or ended
 
     def train(self, control: Control) -> Generator[Event, None, None]:
         """Train until ``done`` or until the control asks to stop; raise Diverged.
 
         Whichever it is, last.pt holds the state in which training ended.
         """
+        yield from self._take_finish(control)
         while not self.done and not control.stopping:
             if self.state.epoch == self.config.freeze.unfreeze_at and self.state.step == 0:
                 self._unfreeze()
             yield from self._epoch(control)
+            yield from self._take_finish(control)
         if self._saved != (self.state.epoch, self.state.step):
             yield from self.save("last")
 
@@ -161,15 +157,16 @@ class Trainer:
     def _epoch(self, control: Control) -> Generator[Event, None, None]:
         """Train one epoch, or the rest of it, and validate; return early if asked to stop."""
         state = self.state
-        order = epoch_order(self.positions.train.numpy(), seed=self.config.seed, epoch=state.epoch)
-        groups = chunks(order[: self._usable], state.batch_size * self.config.train.accumulate)
         train_mode(self.network)
         self._figures.restart_clock()
-        for group in groups[state.step :]:
+        for group in [] if state.finishing else self._plan.groups(state.epoch)[state.step :]:
             self._step(group)
             control.poll()
             if (yield from self._answer(control)):
                 return
+            yield from self._take_finish(control)
+            if state.finishing:
+                break
             if self._figures and self._figures.age_s >= _PROGRESS_INTERVAL_S:
                 yield self._flush()
         if self._figures:
@@ -236,7 +233,7 @@ class Trainer:
         if not (stopping or control.paused or checkpoint):
             return False
         yield self._flush()
-        self._check_weights()
+        check_weights(self.network.module, self.state)
         if stopping:
             return True  # train() saves
         yield from self.save("last")
@@ -254,17 +251,21 @@ class Trainer:
             self._saved = None
             yield LearningRateSet(lr=lr)
 
-    def _check_weights(self) -> None:
-        """Raise Diverged where the last step spoilt a weight: no loss has told of it yet."""
-        sums = [p.detach().sum() for p in self.network.module.parameters() if p.requires_grad]
-        if not math.isfinite(total := torch.stack(sums).sum().item()):
-            raise Diverged(
-                f"the weights became {total} at epoch {self.state.epoch}, step {self.state.step}"
-            )
+    def _take_finish(self, control: Control) -> Generator[Event, None, None]:
+        """Take no further step if asked to finish; saved, so that a later sitting knows it too."""
+        if not control.finishing or self.state.finishing or self.done:
+            return
+        if self._figures:
+            yield self._flush()
+        check_weights(self.network.module, self.state)
+        self.state.finishing = True
+        # Without a step the initial weights are the last ones, and the best.
+        untrained = self.state.global_step == 0
+        yield from self.save(*(("best", "last") if untrained else ("last",)))
 
     def _finish_epoch(self) -> Generator[Event, None, None]:
         state, started = self.state, time.perf_counter()
-        self._check_weights()
+        check_weights(self.network.module, self.state)
         val = self.evaluate(self.positions.val)[1] if len(self.positions.val) else None
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
@@ -281,6 +282,7 @@ class Trainer:
             seconds=state.train_seconds + time.perf_counter() - started,
             images_per_s=state.seen / state.train_seconds,
             best=best,
+            global_step=state.global_step,
         )
         state.begin_next_epoch()
         # The events first: a kill before the checkpoint repeats the epoch rather than losing them.

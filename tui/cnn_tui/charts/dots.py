@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_tui.charts.cells import Cells
+from cnn_tui.charts.palette import FADED
 from cnn_tui.charts.series import Floats
 
 # The bit of the dot in row and column of a cell, from the top (Unicode 15, section 21.1).
@@ -21,9 +23,18 @@ class Canvas:
         self.columns, self.rows = columns, rows
         self._characters = np.zeros((rows, columns), np.int32)
         self._roles = np.zeros((rows, columns), np.int32)
+        self._bits = np.zeros((rows, columns), np.uint8)
+
+    def add_rule(self, column: int, character: str, role: int) -> None:
+        """Draw a vertical line through a column of cells."""
+        self._characters[:, column] = ord(character)
+        self._roles[:, column] = role
 
     def add_line(self, x: Floats, y: Floats, role: int) -> None:
-        """Draw through the points, over what was there; NaN in y is a gap."""
+        """Draw through the points, over what was there; NaN in y is a gap.
+
+        A faded curve vanishes where another is drawn over it.
+        """
         # A line that leaves the canvas needs no dot beyond the next canvas.
         y = np.clip(y, -4 * self.rows, 8 * self.rows)
         column, row = _dots(x, y)
@@ -32,6 +43,9 @@ class Canvas:
         bits = np.zeros((self.rows, self.columns), np.uint8)
         np.bitwise_or.at(bits, (row // 4, column // 2), _BITS[3 - row % 4, column % 2])
         drawn = bits > 0
+        # A cell has one colour. Where curves meet, both keep their dots: neither has holes.
+        bits |= np.where(drawn & ((self._roles < FADED) == (role < FADED)), self._bits, 0)
+        self._bits[drawn] = bits[drawn]
         self._characters[drawn] = bits[drawn].astype(np.int32) + _BRAILLE
         self._roles[drawn] = role
 
@@ -42,16 +56,15 @@ class Canvas:
         self._characters[row[inside], column[inside]] = ord(character)
         self._roles[row[inside], column[inside]] = role
 
-    def cells(self) -> tuple[list[int], list[int], list[str], list[int]]:
-        """Return columns, rows (from below), characters and roles of the cells in use."""
+    def lay_over(self, cells: Cells, left: int) -> None:
+        """Put what was drawn over other cells, from column ``left`` of the first row on."""
         row, column = np.nonzero(self._characters)
         characters = map(chr, self._characters[row, column].tolist())
-        return (
-            column.tolist(),
-            row.tolist(),
-            list(characters),
-            self._roles[row, column].tolist(),
-        )
+        roles = self._roles[row, column].tolist()
+        places = zip((self.rows - 1 - row).tolist(), (left + column).tolist(), strict=True)
+        for (y, x), character, role in zip(places, characters, roles, strict=True):
+            cells.characters[y][x] = character
+            cells.roles[y][x] = role
 
 
 def _dots(x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

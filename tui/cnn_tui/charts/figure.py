@@ -1,62 +1,47 @@
-"""Axes around a canvas: the one place that knows plotext.
+"""The axes of a chart: the one place that knows plotext.
 
-plotext draws the axes, their ticks and the lines across; the curves reach it as characters that
-``dots`` makes. Its own lines between points take 5 µs of Python a dot, 50 ms for noisy curves,
-in which a training in the same process stands still.
+plotext draws axes, ticks, their labels and the lines across. The curves are laid over them by
+``dots``: plotext's own lines between points take 5 µs of Python a dot, 50 ms for noisy curves, in
+which a training in the same process stands still.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from textual_plotext import Plot
 
 from cnn_tui.charts.cells import Cells
-from cnn_tui.charts.dots import Canvas
 from cnn_tui.charts.palette import GRID, MUTED
 from cnn_tui.charts.ticks import Tick
 
 
-@dataclass(frozen=True, slots=True)
-class Axes:
-    """Ticks, and where lines cross the canvas: in cells of it, from its lower left."""
+def axes(
+    columns: int, rows: int, x_ticks: Sequence[Tick], y_ticks: Sequence[Tick], left: int
+) -> Cells:
+    """Return the axes of a canvas, which begins in column ``left`` and in the first row.
 
-    x_ticks: Sequence[Tick]
-    y_ticks: Sequence[Tick]
-    marks: Sequence[float]
-
-
-def around(canvas: Canvas, axes: Axes | None, width: int, height: int) -> Cells:
-    """Return a canvas with its axes, if any, in ``width`` times ``height`` cells."""
+    Ticks are in cells of the canvas, from its lower left; there is at least one for x. The labels
+    of y and the axis are ``left`` cells wide.
+    """
     figure: Any = Plot()  # its stubs leave out what is needed here
     # plotsize() would cut it to the terminal of the process, which need not be the one shown.
-    figure._set_size(width, height)
+    figure._set_size(left + columns, rows + 2)
     figure.theme("clear")
-    figure.xlim(-0.5, canvas.columns - 0.5)
-    figure.ylim(-0.5, canvas.rows - 0.5)
-    figure.frame(False)
-    figure.xticks([])
-    figure.yticks([])
-    if axes is not None:
-        figure.ticks_color(MUTED)
-        figure.xaxes(True, False)
-        figure.yaxes(True, False)
-        figure.xticks([at for at, _ in axes.x_ticks], [label for _, label in axes.x_ticks])
-        figure.yticks([at for at, _ in axes.y_ticks], [label for _, label in axes.y_ticks])
-        for at, _ in axes.y_ticks:
-            figure.horizontal_line(at, color=GRID)
-        for at in axes.marks:
-            figure.vertical_line(at, color=MUTED)
-    columns, rows, characters, roles = canvas.cells()
-    # Without any data it leaves the axes out: a blank is enough.
-    figure.scatter(columns or [0], rows or [0], marker=characters or [" "], color=roles or [GRID])
+    figure.ticks_color(MUTED)
+    figure.xaxes(True, False)
+    figure.yaxes(True, False)
+    figure.xlim(-0.5, columns - 0.5)
+    figure.ylim(-0.5, rows - 0.5)
+    figure.xticks([at for at, _ in x_ticks], [label for _, label in x_ticks])
+    figure.yticks([at for at, _ in y_ticks], [label for _, label in y_ticks])
+    for at, _ in y_ticks:
+        figure.horizontal_line(at, color=GRID)
+    figure.scatter([0], [0], marker=" ")  # without any data it leaves the axes out
     figure._set_sizes()
     figure._build_matrix()
     matrix = figure.monitor.matrix
     return Cells(
-        [list(row) for row in matrix.marker[::-1]],
-        [
-            [role if isinstance(role, int) else MUTED for role in row]
-            for row in matrix.fullground[::-1]
-        ],
+        [list(row) for row in reversed(matrix.marker)],
+        # Blanks have no colour there.
+        [[r if isinstance(r, int) else MUTED for r in row] for row in reversed(matrix.fullground)],
     )

@@ -19,6 +19,8 @@ MUTED, GRID, TEXT = 2 * STYLES, 2 * STYLES + 1, 2 * STYLES + 2
 # Blue, orange, green, purple, vermilion, another blue, yellow, ink.
 _ON_DARK = (74, 214, 36, 175, 166, 33, 227, None)
 _ON_LIGHT = (25, 172, 29, 133, 166, 38, 142, None)
+_FADED_ON_DARK = (24, 94, 29, 96, 88, 25, 100, None)
+_FADED_ON_LIGHT = (110, 180, 115, 182, 216, 116, 186, None)
 
 Rgb = tuple[int, int, int]
 
@@ -40,11 +42,11 @@ class Ink:
 @lru_cache(maxsize=16)
 def styles(ink: Ink) -> tuple[Style, ...]:
     """Return the style of each role, in colours that 256-colour terminals have."""
-    numbers = _ON_DARK if ink.dark else _ON_LIGHT
-    curves = [ink.foreground if number is None else _rgb(number) for number in numbers]
-    shares = [*[(colour, 1.0) for colour in curves], *[(colour, 0.42) for colour in curves]]
-    shares += [(ink.foreground, share) for share in (0.5, 0.16, 0.9)]
-    return tuple(_style(_mixed(colour, ink.background, share)) for colour, share in shares)
+    numbers = (*_ON_DARK, *_FADED_ON_DARK) if ink.dark else (*_ON_LIGHT, *_FADED_ON_LIGHT)
+    inks = iter((1.0, 0.42))
+    colours = [_mixed(ink, next(inks)) if n is None else _rgb(n) for n in numbers]
+    colours += [_mixed(ink, share) for share in (0.5, 0.16, 0.9)]
+    return tuple(Style(color=Color.from_triplet(ColorTriplet(*colour))) for colour in colours)
 
 
 def curve_rgb(style: int, *, dark: bool) -> Rgb | None:
@@ -57,15 +59,11 @@ def _rgb(number: int) -> Rgb:
     return tuple(Color.from_ansi(number).get_truecolor())  # type: ignore[return-value]
 
 
-def _mixed(colour: Rgb, other: Rgb, share: float) -> Rgb:
-    red, green, blue = (
-        round(a * share + b * (1 - share)) for a, b in zip(colour, other, strict=True)
-    )
-    return red, green, blue
-
-
-def _style(colour: Rgb) -> Style:
-    return Style(color=Color.from_triplet(ColorTriplet(*_nearest(colour))))
+def _mixed(ink: Ink, share: float) -> Rgb:
+    """Return the ink, thinned by the background."""
+    pairs = zip(ink.foreground, ink.background, strict=True)
+    red, green, blue = (round(a * share + b * (1 - share)) for a, b in pairs)
+    return _nearest((red, green, blue))
 
 
 def _nearest(colour: Rgb) -> Rgb:

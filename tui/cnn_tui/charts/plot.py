@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
 
 from cnn_core.errors import printable
 from cnn_tui.charts.cells import Cells, as_text
 from cnn_tui.charts.dots import Canvas
-from cnn_tui.charts.figure import Axes, around
-from cnn_tui.charts.palette import FADED, MARKERS, MUTED, STYLES, TEXT, Ink, styles
+from cnn_tui.charts.figure import axes
+from cnn_tui.charts.legend import legend, legend_rows
+from cnn_tui.charts.palette import FADED, MARKERS, MUTED, STYLES, Ink, styles
 from cnn_tui.charts.series import Floats, ordered, reduce_to_columns, smooth, within
 from cnn_tui.charts.ticks import Tick, linear_ticks, log_ticks
 
@@ -55,9 +56,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A finished chart; the canvas has ``columns`` cells from ``left`` on, over ``x_range``."""
+    """A finished chart.
+
+    The first ``head`` rows are the legend; the canvas has ``columns`` cells from ``left`` on, over
+    ``x_range``.
+    """
 
     rows: list[list[Segment]]
+    head: int = 0
     left: int = 0
     columns: int = 0
     x_range: Range | None = None
@@ -83,19 +89,21 @@ class _Frame:
     x_range: Range
     y_range: Range
 
-    def column(self, x: float) -> float:
-        """Return the cell of the canvas, as plotext counts them."""
-        return (x - self.x_range[0]) / (self.x_range[1] - self.x_range[0]) * (self.columns - 1)
+    def column(self, x: float) -> int:
+        """Return the cell of the canvas, from the left."""
+        low, high = self.x_range
+        return round((x - low) / (high - low) * (self.columns - 1))
+
+    def row(self, y: float) -> int:
+        """Return the cell of the canvas, from below."""
+        low, high = self.y_range
+        return round((y - low) / (high - low) * (self.rows - 1))
 
     def dots(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return positions in dots of the canvas."""
         (left, right), (low, high) = self.x_range, self.y_range
         across, up = 2 * self.columns - 1, 4 * self.rows - 1
         return (x - left) / (right - left) * across, (y - low) / (high - low) * up
-
-    def row(self, y: float) -> float:
-        """Return the cell of the canvas, from below."""
-        return (y - self.y_range[0]) / (self.y_range[1] - self.y_range[0]) * (self.rows - 1)
 
 
 def draw(
@@ -122,37 +130,42 @@ def compose(
             message = message if len(message) <= width else "…"
             cells.put((width - len(message)) // 2, (height - 1) // 2, message, MUTED)
         return Drawing(cells.segments(looks))
-    axes = width >= _AXES_WIDTH and height >= _AXES_HEIGHT
-    rows = height - 3 if axes else height  # head, axis and tick labels
-    y_ticks = _y_ticks(view, y_range, rows) if axes else []
-    left = 1 + max((len(label) for _, label in y_ticks), default=0) if axes else 0
+    with_axes = width >= _AXES_WIDTH and height >= _AXES_HEIGHT
+    entries = [(curve.label, _role(curve)) for curve in curves]
+    head = legend_rows(view.y_label, entries, width, max(height // 8, 1)) if with_axes else 0
+    rows = height - head - 2 if with_axes else height  # the axis and its labels
+    y_ticks = _y_ticks(view, y_range, rows) if with_axes else []
+    left = 1 + max((len(label) for _, label in y_ticks), default=0) if with_axes else 0
     frame = _Frame(left, width - left, rows, x_range, y_range)
-    canvas = _canvas(frame, lines)
-    if not axes:
-        return Drawing(around(canvas, None, width, height).segments(looks), 0, width, x_range)
-    cells = around(canvas, _axes(frame, view, y_ticks, width), width, height - 1)
-    _label(cells, frame, view)
-    cells.insert(_head(curves, view, width))
-    return Drawing(cells.segments(looks), frame.left, frame.columns, x_range)
+    cells = _axes(frame, view, y_ticks) if with_axes else Cells.blank(width, height)
+    _canvas(frame, view, lines).lay_over(cells, left)
+    if with_axes:
+        _label_marks(cells, frame, view)
+        cells.insert(legend(view.y_label, entries, width, head))
+    return Drawing(cells.segments(looks), head, left, frame.columns, x_range)
 
 
 def heading(
-    curves: Sequence[Curve], view: View, width: int, *, ink: Ink | None = None
-) -> list[Segment]:
-    """Return the first line of a chart with axes: the name of y and the legend."""
-    return _head(curves, view, width).segments(styles(ink or Ink()))[0]
+    name: str, curves: Sequence[Curve], width: int, rows: int, *, ink: Ink | None = None
+) -> list[list[Segment]]:
+    """Return the rows of a legend alone, with other labels than those drawn."""
+    entries = [(curve.label, _role(curve)) for curve in curves]
+    return legend(name, entries, width, rows).segments(styles(ink or Ink()))
+
+
+def _role(curve: Curve) -> int:
+    return curve.style % STYLES + (FADED if curve.faded else 0)
 
 
 def _lines(curve: Curve, view: View) -> list[_Line]:
     """Return what to draw of a curve: smoothed, with the raw one faded behind."""
     count = min(len(curve.x), len(curve.y))
     x, y = ordered(_plain(curve.x[:count]), _plain(curve.y[:count]))
-    style = curve.style % STYLES
-    role = style + FADED if curve.faded else style
+    role = _role(curve)
     if not view.smoothing:
         return [_Line(x, _on_axis(y, view), role, True)]
     smoothed = _Line(x, _on_axis(smooth(y, view.smoothing), view), role, True)
-    raw = _Line(x, _on_axis(y, view), style + FADED, False)
+    raw = _Line(x, _on_axis(y, view), curve.style % STYLES + FADED, False)
     return [smoothed] if curve.faded else [raw, smoothed]
 
 
@@ -209,30 +222,37 @@ def _opened(extent: Range, least: float) -> Range:
 
 def _y_ticks(view: View, y_range: Range, rows: int) -> list[Tick]:
     ticks = log_ticks if view.log_y else linear_ticks
-    return ticks(*y_range, max(rows // 4, 2))
+    return ticks(*y_range, max(rows // 3, 2))
 
 
-def _axes(frame: _Frame, view: View, y_ticks: Sequence[Tick], width: int) -> Axes:
-    """Return the ticks whose labels stand apart, and the marks that can be seen."""
-    end = width - (cell_len(printable(view.x_label)) + 2 if view.x_label else 0)
-    x_ticks, free = [], 0
+def _axes(frame: _Frame, view: View, y_ticks: Sequence[Tick]) -> Cells:
+    """Return the axes with as many labels of x as stand apart, and its name at the end."""
+    name = printable(view.x_label)
+    end = frame.left + frame.columns - (cell_len(name) + 2 if name else 0)
+    x_ticks: list[Tick] = []
+    free = 0
     for value, label in linear_ticks(*frame.x_range, max(frame.columns // 12, 3)):
-        column = frame.column(value)
-        first = min(frame.left + round(column) - len(label) // 2, width - len(label))
+        first = frame.left + frame.column(value) - len(label) // 2
         if first >= free and first + len(label) <= end:
-            x_ticks.append((column, label))
+            x_ticks.append((frame.column(value), label))
             free = first + len(label) + 2
-    low, high = frame.x_range
-    return Axes(
-        # A blank label keeps the row of labels where none fits.
-        x_ticks or [(0.0, " ")],
+    cells = axes(
+        frame.columns,
+        frame.rows,
+        x_ticks or [(0, " ")],
         [(frame.row(value), label) for value, label in y_ticks],
-        [frame.column(x) for x, _ in view.marks if low <= x <= high],
+        frame.left,
     )
+    cells.put(frame.left + frame.columns - cell_len(name), frame.rows + 1, name, MUTED)
+    return cells
 
 
-def _canvas(frame: _Frame, lines: Sequence[_Line]) -> Canvas:
+def _canvas(frame: _Frame, view: View, lines: Sequence[_Line]) -> Canvas:
     canvas = Canvas(frame.columns, frame.rows)
+    low, high = frame.x_range
+    for at, _ in view.marks:
+        if low <= at <= high:
+            canvas.add_rule(frame.column(at), "┊", MUTED)
     for line in sorted(lines, key=lambda line: (line.marked, line.role < FADED)):
         x, y = reduce_to_columns(line.x, line.y, 2 * frame.columns, frame.x_range)
         x, y = frame.dots(x, y)
@@ -256,48 +276,14 @@ def _marked(x: Floats, y: Floats, style: int, columns: int) -> NDArray[np.int64]
     return np.unique(finite[np.searchsorted(x[finite], wanted).clip(max=len(finite) - 1)])
 
 
-def _label(cells: Cells, frame: _Frame, view: View) -> None:
-    """Write the name of x below its axis, and those of the marks beside their lines."""
-    width = frame.left + frame.columns
-    name = printable(view.x_label)
-    cells.put(width - cell_len(name), frame.rows + 1, name, MUTED)
+def _label_marks(cells: Cells, frame: _Frame, view: View) -> None:
+    """Write the names of the marks beside their lines, where there is room."""
     low, high = frame.x_range
     for x, label in view.marks:
         if low <= x <= high:
             text = printable(label)
-            line = frame.left + round(frame.column(x))
+            line = frame.left + frame.column(x)
             for column in (line + 2, line - 1 - cell_len(text)):
                 if frame.left <= column and cells.free(column, 0, cell_len(text)):
                     cells.put(column, 0, text, MUTED)
                     break
-
-
-def _head(curves: Sequence[Curve], view: View, width: int) -> Cells:
-    """Return the line above: the name of y and the legend, cut to the width."""
-    head = Cells.blank(width, 1)
-    column = head.put(0, 0, printable(view.y_label), MUTED)
-    column += 3 if column else 0
-    labels = [printable(curve.label) for curve in curves]
-    # A sample, a blank and the label; two blanks between them.
-    room = width - column - len(labels) * 6 + 2
-    longest = _fitting([cell_len(label) for label in labels], room)
-    if longest < 3 <= max(map(cell_len, labels), default=0):
-        longest = 3
-    for curve, label in zip(curves, labels, strict=True):
-        shown = label if cell_len(label) <= longest else set_cell_size(label, longest - 1) + "…"
-        if column + 4 + cell_len(shown) > width:
-            head.put(min(column, width - 1), 0, "…", MUTED)
-            break
-        style = curve.style % STYLES
-        sample = f"─{MARKERS[style]}─"
-        column = head.put(column, 0, sample, style + FADED if curve.faded else style)
-        column = head.put(column + 1, 0, shown, MUTED if curve.faded else TEXT) + 2
-    return head
-
-
-def _fitting(sizes: Sequence[int], room: int) -> int:
-    """Return the largest size to which labels can be cut so that all fit into the room."""
-    longest = max(sizes, default=0)
-    while longest and sum(min(size, longest) for size in sizes) > room:
-        longest -= 1
-    return longest

@@ -95,14 +95,15 @@ def smooth(y: Floats, weight: float) -> Floats:
     count = len(values)
     blocks = np.zeros((-(-count // _BLOCK), _BLOCK))
     blocks.flat[:count] = values
-    age = np.arange(_BLOCK)[:, None] - np.arange(_BLOCK)
+    rate = np.log(weight)
+    age = np.arange(_BLOCK) - np.arange(_BLOCK)[:, None]
     # A block is one product; only the average at its end is carried to the next.
-    averages = blocks @ np.where(age >= 0, (1 - weight) * weight ** np.abs(age), 0).T
-    decay = weight ** np.arange(1, _BLOCK + 1)
+    averages = blocks @ np.where(age >= 0, (1 - weight) * np.exp(np.abs(age) * rate), 0)
+    decay = np.exp(np.arange(1, _BLOCK + 1) * rate)
     carried = 0.0
     for block in averages:
         block += carried * decay
         carried = block[-1]
     smoothed = y.copy()
-    smoothed[finite] = averages.flat[:count] / (1 - weight ** np.arange(1, count + 1))
+    smoothed[finite] = averages.flat[:count] / -np.expm1(np.arange(1, count + 1) * rate)
     return smoothed

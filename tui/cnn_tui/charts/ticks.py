@@ -23,9 +23,9 @@ def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
 def log_ticks(low: float, high: float, count: int) -> list[Tick]:
     """Return ticks of an axis that holds logarithms to base 10, between two of them."""
     decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    if len(decades) >= 2:
+    if len(decades) >= 3:
         stride = -(-len(decades) // max(count, 1))
-        return [(float(power), _power_label(power)) for power in decades if power % stride == 0]
+        return [(float(p), _short(10.0**p)) for p in decades if p % stride == 0]
     values = [
         factor * 10.0**power
         for power in range(math.floor(low), math.ceil(high))
@@ -38,7 +38,7 @@ def log_ticks(low: float, high: float, count: int) -> list[Tick]:
             for value, label in linear_ticks(10.0**low, 10.0**high, count)
             if value > 0
         ]
-    return [(math.log10(value), f"{value:.3g}") for value in values]
+    return [(math.log10(value), _short(value)) for value in values]
 
 
 def _round_step(least: float) -> float:
@@ -67,14 +67,12 @@ def _decimals(step: float) -> int:
     return max(0, -math.floor(math.log10(step) + 1e-9))
 
 
+def _short(value: float) -> str:
+    return f"{value:g}" if 1e-2 <= value < 1e4 else _scientific(value)
+
+
 def _scientific(value: float) -> str:
     if not value:
         return "0"
     mantissa, power = f"{value:.3e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
-
-
-def _power_label(power: int) -> str:
-    if -2 <= power <= 3:
-        return f"{10.0**power:g}"
-    return f"1e{power}"

@@ -1,4 +1,4 @@
-"""run, resume, stop, pause, unpause."""
+"""run, resume, stop, finish, pause, unpause."""
 
 import sys
 from pathlib import Path
@@ -81,6 +81,11 @@ def resume(
 def stop(run: RunName, runs_dir: RunsDir) -> None:
     """Ask a live run to stop with a checkpoint."""
     _ask(runs_dir, run, "stop")
+
+
+def finish(run: RunName, runs_dir: RunsDir) -> None:
+    """Ask a live run to end its training now: validate, test, and be finished."""
+    _ask(runs_dir, run, "finish")
 
 
 def pause(run: RunName, runs_dir: RunsDir) -> None:

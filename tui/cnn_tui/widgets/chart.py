@@ -55,7 +55,7 @@ class Chart(Widget, can_focus=True):
         self._whole: Range | None = None
         self._drawing: Drawing | None = None
         self._strips: list[Strip] = []
-        self._readout: Strip | None = None
+        self._readout: list[Strip] = []
         self._drawn_for: tuple[Size, Ink] | None = None
         self._stale = True
         self._restyled = True
@@ -74,12 +74,20 @@ class Chart(Widget, can_focus=True):
         x_label: str = "",
         y_label: str = "",
         marks: Sequence[tuple[float, str]] = (),
+        now: bool = False,
     ) -> None:
-        """Show these curves from the next drawing on, which the budget may put off."""
+        """Show these curves: more points when the budget allows it, other curves at once.
+
+        Others have other labels; ``now`` says so where the labels stay the same.
+        """
+        other = [curve.label for curve in curves] != [curve.label for curve in self._curves]
         self._curves = tuple(curves)
         self._view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
         self._whole = _whole([curve.x for curve in curves])
-        self._draw_later()
+        if now or other or self._drawing is None or self._drawing.x_range is None:
+            self._draw_now()
+        else:
+            self._draw_later()
 
     def watch_log_y(self) -> None:
         """Draw with the other axis."""
@@ -195,17 +203,19 @@ class Chart(Widget, can_focus=True):
     def _read_out(self, share: float | None) -> None:
         """Put the values nearest to the pointer into the legend: one line, nothing drawn."""
         drawing = self._drawing
-        strip = None
-        if share is not None and drawing is not None and drawing.x_range and drawing.left:
+        readout = []
+        if share is not None and drawing is not None and drawing.x_range and drawing.head:
             low, high = drawing.x_range
             at = low + share * (high - low)
             read = [replace(c, label=f"{c.label} {_value_at(c, at)}") for c in self._curves]
-            view = replace(self._view, y_label=f"{self._view.x_label} {at:.4g}".strip())
+            name = f"{self._view.x_label} {at:.4g}".strip()
             width = drawing.left + drawing.columns
-            strip = Strip(heading(read, view, width, ink=self._ink()), width)
-        if strip != self._readout:
-            self._readout = strip
-            self.refresh(Region(0, 0, self.size.width, 1).translate(self.gutter.top_left))
+            rows = heading(name, read, width, drawing.head, ink=self._ink())
+            readout = [Strip(row, width) for row in rows]
+        if readout != self._readout:
+            height = max(len(readout), len(self._readout))
+            self._readout = readout
+            self.refresh(Region(0, 0, self.size.width, height).translate(self.gutter.top_left))
 
     # Drawing
 
@@ -214,10 +224,9 @@ class Chart(Widget, can_focus=True):
         if self._stale or self._restyled or self._drawing is None or self._resized:
             self._draw_if_changed()
         base = self.visual_style.rich_style
-        if y == 0 and self._readout is not None:
-            return self._readout.apply_style(base)
-        if y < len(self._strips):
-            return self._strips[y].apply_style(base)
+        for strips in (self._readout, self._strips):
+            if y < len(strips):
+                return strips[y].apply_style(base)
         return Strip.blank(self.size.width, base)
 
     def notify_style_update(self) -> None:
@@ -240,7 +249,7 @@ class Chart(Widget, can_focus=True):
         self._strips = [Strip(row, self.size.width) for row in self._drawing.rows]
         self._cost = time.thread_time() - started
         self._drawn_at, self._drawn_for, self._stale = time.monotonic(), wanted, False
-        self._readout = None
+        self._readout = []
         self.drawings += 1
 
     def _ink(self) -> Ink:
@@ -255,9 +264,7 @@ class Chart(Widget, can_focus=True):
 
     def _draw_later(self) -> None:
         """Draw the new data when the rate and the budget allow it."""
-        if self._drawing is None or not self.is_attached:
-            self._draw_now()
-        elif not self._stale and self._timer is None:
+        if not self._stale and self._timer is None:
             pause = 1 / float(getattr(self.app, "chart_fps", _FPS))
             due = max(self._drawn_at + pause, DrawBudget.of(self.app).free_at)
             self._timer = self.set_timer(max(due - time.monotonic(), 0.001), self._draw_if_due)

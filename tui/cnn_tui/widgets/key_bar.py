@@ -12,11 +12,15 @@ _GAP = "  "
 class KeyBar(Widget):
     """All shown bindings, wrapped to as many lines as they need (Textual's Footer cuts them)."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[Text] = []
+        self._lines = Text()
+
     def on_mount(self) -> None:
         """Follow the bindings, which change with the focus."""
-        self._text = Text()
-        self._lines = Text()
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self.call_after_refresh(self._changed, self.screen)
 
     def on_resize(self) -> None:
         """Wrap anew."""
@@ -27,7 +31,7 @@ class KeyBar(Widget):
         return self._lines
 
     def _changed(self, _screen: Screen[object]) -> None:
-        parts = []
+        parts: list[Text] = []
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.show and binding.description:
@@ -39,16 +43,15 @@ class KeyBar(Widget):
                 # A key that several bindings share, such as those of a form, is told once.
                 if part not in parts:
                     parts.append(part)
-        text = Text(_GAP).join(parts)
-        if text != self._text or text.spans != self._text.spans:
-            self._text, self._parts = text, parts
+        if parts != self._parts:
+            self._parts = parts
             self._wrap()
 
     def _wrap(self) -> None:
         """Break between keys only; a description stays with its key."""
         width = max(self.size.width - 2, 10)
         lines = [Text()]
-        for part in getattr(self, "_parts", []):
+        for part in self._parts:
             if lines[-1].cell_len and lines[-1].cell_len + len(_GAP) + part.cell_len > width:
                 lines.append(Text())
             if lines[-1].cell_len:

@@ -1,0 +1,27 @@
+"""The app over a folder of runs made by hand, driven by Textual's Pilot."""
+
+from pathlib import Path
+
+import pytest
+from app_support import Folder
+
+from cnn_tui.app import CnnTuiApp
+from cnn_tui.settings import State
+from cnn_tui.workplace import Workplace
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNN_TUI_CONFIG", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "runs")
+
+
+@pytest.fixture
+def app(tmp_path: Path, folder: Folder) -> CnnTuiApp:
+    """The app over the folder, with settings of its own."""
+    place = Workplace(folder.runs_dir, tmp_path / "data", tmp_path / "cache", "cpu")
+    return CnnTuiApp(place, state=State.read(tmp_path / "config"))
