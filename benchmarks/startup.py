@@ -1,15 +1,20 @@
 """Seconds from the shell to the prompt: ``python benchmarks/startup.py [--runs 1000] [--times 9]``.
 
-Whole processes, timed from outside, after one that is not counted. The stored runs are made for
-the occasion in a temporary folder.
+Whole processes, timed from outside, after one that is not counted; the app on a pseudo-terminal
+of 120x40, until its title and until the name of a stored run are on the screen. The stored runs
+are made for the occasion in a temporary folder.
 """
 
 import argparse
+import fcntl
 import os
+import pty
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -37,6 +42,9 @@ def main() -> None:
         print(f"{stored}, cold)".ljust(32), f"{timed(['runs'], runs_dir):8.3f}")
         report(f"{stored}, warm)", ["runs"], runs_dir, arguments.times)
         report("show last", ["show", "last"], runs_dir, arguments.times)
+        for name, shown in (("app, title painted", b"Runs"), ("app, runs painted", b"run 9")):
+            timed_app(shown, runs_dir)
+            print_figures(name, [timed_app(shown, runs_dir) for _ in range(arguments.times)])
 
 
 def store(runs_dir: Path, count: int) -> None:
@@ -84,7 +92,11 @@ def epoch_of(epoch: int) -> EpochFinished:
 def report(name: str, arguments: list[str], runs_dir: Path, times: int) -> None:
     """Print a row of the table."""
     timed(arguments, runs_dir)
-    seconds = [timed(arguments, runs_dir) for _ in range(times)]
+    print_figures(name, [timed(arguments, runs_dir) for _ in range(times)])
+
+
+def print_figures(name: str, seconds: list[float]) -> None:
+    """Print median, minimum and maximum."""
     figures = (statistics.median(seconds), min(seconds), max(seconds))
     print(f"{name:<32}", *(f"{figure:8.3f}" for figure in figures))
 
@@ -97,6 +109,26 @@ def timed(arguments: list[str], runs_dir: Path) -> float:
         [sys.executable, "-m", "cnn_tui", *arguments], env=env, check=True, capture_output=True
     )
     return time.perf_counter() - start
+
+
+def timed_app(shown: bytes, runs_dir: Path) -> float:
+    """Return the seconds from the start of the app until it has painted some text."""
+    env = os.environ | {"CNN_TUI_RUNS": str(runs_dir), "TERM": "xterm-256color"}
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    start = time.perf_counter()
+    app = subprocess.Popen(
+        [sys.executable, "-m", "cnn_tui"], env=env, stdin=follower, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    painted = b""
+    while shown not in painted:
+        painted += os.read(leader, 1 << 16)
+    seconds = time.perf_counter() - start
+    app.kill()
+    app.wait()
+    os.close(leader)
+    return seconds
 
 
 if __name__ == "__main__":

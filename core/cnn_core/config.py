@@ -16,6 +16,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LONGEST_NAME = 120
 # Scalars and lists of them: all that TOML options of a backbone or a transform need.
 Options = dict[str, Any]
 
@@ -231,7 +232,7 @@ class Tracking(Section):
 class Experiment(Section):
     """A whole preset."""
 
-    name: Annotated[str, Field(min_length=1, max_length=120)] = "experiment"
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] = "experiment"
     """Name of the runs made from this preset."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of initial weights, order, augmentation and dropout."""

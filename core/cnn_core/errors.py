@@ -39,7 +39,10 @@ def printable(text: object) -> str:
     File names and class names are other people's data; printed raw they could move the
     cursor, recolour the terminal or reverse the reading order.
     """
+    text = str(text)
+    if text.isprintable():  # nearly always, and told a hundred times faster
+        return text
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char)[0] == "C" else char
-        for char in str(text)
+        for char in text
     )

@@ -33,6 +33,20 @@ def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:
     write_atomically(path, lambda file: file.write(text.encode()), sync=sync)
 
 
+# What tells the contents of a file apart that is always replaced and never changed: a new one
+# within a tick of the clock and of the same size is still another inode.
+Stamp = list[int]
+
+
+def stamp_of(file: Path | str | int) -> Stamp | None:
+    """Return the stamp of a path or an open descriptor, None if it can't be looked at."""
+    try:
+        stat = os.stat(file)  # noqa: PTH116 (of thousands of files: three times faster)
+    except OSError:
+        return None
+    return [stat.st_mtime_ns, stat.st_size, stat.st_ino]
+
+
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Return valid JSON; NaN and the infinities become the strings "NaN" and "±Infinity"."""
     try:

@@ -29,7 +29,8 @@ _STATUS_INTERVAL_S = 1.0
 class CnnTuiApp(App[str]):
     """Pages over one training slot; ``run()`` returns what to tell the user afterwards."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "app.tcss"
+    # The first page's is not loaded with it, as those of further pages are.
+    CSS_PATH: ClassVar[CSSPathType | None] = ["app.tcss", "screens/runs.tcss"]
     TITLE = "cnn-tui"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"

@@ -3,6 +3,7 @@
 import errno
 import sys
 import textwrap
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -189,3 +190,14 @@ def seconds(value: float | None) -> str | None:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def age(created: float | None, now: float | None = None) -> str | None:
+    """Return how long ago something was (Unix seconds), in its largest unit: 3 min, 5 d."""
+    if created is None:
+        return None
+    passed = max(0.0, (time.time() if now is None else now) - created)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if passed >= length:
+            return f"{int(passed // length)} {unit}"
+    return f"{int(passed)} s"

@@ -9,10 +9,9 @@ from typing import Any
 
 from cnn_core.files import to_json
 from cnn_core.runs.dotted import flatten, value_at
+from cnn_core.runs.summary_state import LABELS
 from cnn_core.runs.tables import Table, to_latex, to_markdown
 
-# What a run is called and described by; it changes nothing in the training.
-_LABELS = ("name", "notes", "tags")
 _RESULTS = {
     "best_val_acc": "best.val_acc",
     "best_epoch": "best.epoch",
@@ -120,7 +119,7 @@ def compare(summaries: list[dict[str, Any]], *, all_settings: bool = False) -> C
     settings = {}
     for key in dict.fromkeys(key for config in configs for key in config):
         values = [config.get(key) for config in configs]
-        if key in _LABELS:
+        if key in LABELS:
             continue
         if all_settings or len({to_json(value) for value in values}) > 1:
             settings[key] = values

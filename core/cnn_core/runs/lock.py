@@ -23,10 +23,14 @@ STALE_S = 60.0
 _PATIENCE_S = 1.0
 
 
+class RunHeldError(UserError):
+    """Another process, or another part of this one, writes the run."""
+
+
 class RunLock:
     """Context manager that makes this process the only writer of a run.
 
-    Raises UserError, naming process and host, where the run has a writer already. The lock
+    Raises RunHeldError, naming process and host, where the run has a writer already. The lock
     goes with the process, however it dies; the heartbeat file is removed by a tidy end.
     """
 
@@ -42,14 +46,14 @@ class RunLock:
             try:
                 stack.enter_context(lock.acquire(timeout=_PATIENCE_S))
             except Timeout:
-                raise UserError(_refusal(self._run_dir)) from None
+                raise RunHeldError(_refusal(self._run_dir)) from None
             except OSError as error:
                 raise UserError(
                     f"run {printable(self._run_dir.name)}: can't be written: {error.strerror}"
                 ) from error
             # Some network file systems keep locks to one machine: there the heartbeat decides.
             if _beats_elsewhere(_owner(self._run_dir)):
-                raise UserError(_refusal(self._run_dir))
+                raise RunHeldError(_refusal(self._run_dir))
             heartbeat = self._run_dir / HEARTBEAT
             owner = {"host": _host(), "pid": os.getpid(), "time": time.time()}
             write_atomically(heartbeat, lambda file: file.write(json_bytes(owner)), sync=False)

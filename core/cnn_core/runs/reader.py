@@ -11,7 +11,7 @@ from cnn_core.errors import UserError, printable
 from cnn_core.runs.encoding import NON_FINITE, restore_numbers
 from cnn_core.runs.event_log import EVENTS, EventLines
 from cnn_core.runs.lock import is_live
-from cnn_core.runs.summary_state import RunSummary
+from cnn_core.runs.summary_state import LABELS, RunSummary
 from cnn_core.training.events import Status
 
 CONFIG = "config.toml"
@@ -27,9 +27,14 @@ _PLAIN = frozenset({int, float, type(None)})
 
 def read_config(run_dir: Path) -> dict[str, Any]:
     """Return the run's resolved preset as plain dicts; UserError if absent or damaged."""
+    return _plain(read_config_table(run_dir))
+
+
+def read_config_table(run_dir: Path) -> dict[str, Any]:
+    """Return the run's resolved preset as TOML has it, dates included; UserError as above."""
     path = run_dir / CONFIG
     try:
-        return parse_config(path.read_bytes().decode())
+        return tomli.loads(path.read_bytes().decode())
     except FileNotFoundError:
         raise UserError(f"{printable(run_dir)}: not a run: it has no {CONFIG}") from None
     except OSError as error:
@@ -40,9 +45,13 @@ def read_config(run_dir: Path) -> dict[str, Any]:
 
 def parse_config(text: str) -> dict[str, Any]:
     """Return TOML as dicts that JSON can hold (dates become text); ValueError if it is none."""
-    config = json.loads(json.dumps(tomli.loads(text), default=str))
-    assert isinstance(config, dict)
-    return config
+    return _plain(tomli.loads(text))
+
+
+def read_labels(run_dir: Path) -> dict[str, Any]:
+    """Return those of name, notes and tags that config.toml holds now; UserError as above."""
+    config = read_config(run_dir)
+    return {key: config[key] for key in LABELS if key in config}
 
 
 def read_created(run_dir: Path) -> float | None:
@@ -84,7 +93,7 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
         except (OSError, ValueError):
             return fold_events(run_dir).document()
 
-    return with_true_status(run_dir, read(), read)
+    return as_of_now(run_dir, read(), read)
 
 
 def parse_summary(content: bytes) -> dict[str, Any]:
@@ -102,16 +111,33 @@ def parse_summary(content: bytes) -> dict[str, Any]:
     return document
 
 
-def with_true_status(
+def as_of_now(
     run_dir: Path, document: dict[str, Any], read_again: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the document, "interrupted" if it claims a process that is no more."""
-    if document["status"] in _ALIVE and not is_live(run_dir):
+    """Return a summary or row with the true status and labels of a run that claims to be alive.
+
+    It is "interrupted" if there is no such process any more, and has the name, notes and tags
+    that config.toml holds now, which the process writes at the end of an epoch only.
+    """
+    if document["status"] not in _ALIVE:
+        return document
+    if not is_live(run_dir):
         # It may have ended since the document was read; now there is nobody to change it.
         document = read_again()
-        if document["status"] in _ALIVE:
-            return document | {"status": "interrupted"}
-    return document
+        if document["status"] not in _ALIVE:
+            return document
+        document = document | {"status": "interrupted"}
+    try:
+        labels = read_labels(run_dir)
+    except UserError:  # a file somebody broke since: what was known before still holds
+        return document
+    return document | labels | {"config": document["config"] | labels}
+
+
+def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    config = json.loads(json.dumps(table, default=str))
+    assert isinstance(config, dict)
+    return config
 
 
 def _is_summary(document: Any) -> bool:

@@ -15,6 +15,8 @@ from cnn_core.training.events import (
     Unpaused,
 )
 
+# What a run is called and described by: it changes nothing in the training, and may change later.
+LABELS = ("name", "notes", "tags")
 _TEST = ("acc", "top5", "loss", "checkpoint", "epoch")
 
 
@@ -61,6 +63,10 @@ class RunSummary:
                 self._tests[event.checkpoint] = event
             case RunFinished():
                 self._status, self._error = event.status, event.error
+
+    def relabel(self, labels: dict[str, Any]) -> None:
+        """Take name, notes and tags from a newer config; the settings trained with stay."""
+        self._config = self._config | labels
 
     def document(self) -> dict[str, Any]:
         """Return the summary as plain dicts, lists and scalars."""

@@ -5,13 +5,15 @@ import time
 from pathlib import Path
 from typing import Self
 
-from cnn_core.files import write_atomically
+from cnn_core.errors import UserError
+from cnn_core.files import stamp_of, write_atomically
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.event_log import EVENTS, EventAppender
-from cnn_core.runs.lock import RunLock
+from cnn_core.runs.lock import RunHeldError, RunLock, is_live
 from cnn_core.runs.log import append_log
-from cnn_core.runs.reader import SUMMARY, fold_events, read_config
+from cnn_core.runs.reader import CONFIG, SUMMARY, fold_events, read_config, read_labels
 from cnn_core.runs.requests import clear_requests
+from cnn_core.runs.summary_state import RunSummary
 from cnn_core.training.events import (
     EpochFinished,
     Event,
@@ -29,7 +31,8 @@ class RunWriter:
     Every event reaches the operating system at once, so that a process that dies loses at
     most the line it was writing. Only RunFinished forces log and summary to the disk: a power
     cut in between may lose the last seconds of the log, never a checkpoint (synced by those
-    who write it). Entering raises UserError if another process writes the run, or if the
+    who write it). Name, notes and tags may be changed meanwhile: every summary has those
+    that config.toml holds. Entering raises UserError if another process writes the run, or if the
     folder is no run; writing raises OSError if the disk is full.
     """
 
@@ -38,6 +41,7 @@ class RunWriter:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._config_stamp = stamp_of(self._run_dir / CONFIG)
         read_config(self._run_dir)  # before the lock makes a file in a folder that is no run
         with contextlib.ExitStack() as stack:
             stack.enter_context(RunLock(self._run_dir))
@@ -49,6 +53,11 @@ class RunWriter:
 
     def __exit__(self, *exc: object) -> None:
         self._exit.close()
+        # Whoever set labels since the last summary left the next one to us. The run is recorded
+        # whether that succeeds or not.
+        if stamp_of(self._run_dir / CONFIG) != self._config_stamp:
+            with contextlib.suppress(UserError, OSError):
+                refresh_summary(self._run_dir)
 
     def write(self, event: Event) -> None:
         """Record an event that happens now."""
@@ -72,5 +81,36 @@ class RunWriter:
         append_log(self._run_dir, text)
 
     def _save_summary(self, *, sync: bool) -> None:
-        content = json_bytes(self._summary.document())
-        write_atomically(self._run_dir / SUMMARY, lambda file: file.write(content), sync=sync)
+        self._take_labels()
+        _write_summary(self._run_dir, self._summary, sync=sync)
+
+    def _take_labels(self) -> None:
+        """Take name, notes and tags from config.toml, if it was replaced since the last look."""
+        stamp = stamp_of(self._run_dir / CONFIG)
+        if stamp == self._config_stamp:
+            return
+        self._config_stamp = stamp
+        try:
+            self._summary.relabel(read_labels(self._run_dir))
+        except UserError as error:  # broken by hand: no reason to end a training
+            self.log(f"warning: {error}")
+
+
+def refresh_summary(run_dir: Path) -> None:
+    """Make summary.json anew from the run's other files, unless a process writes the run.
+
+    That one does so itself, at the latest when it lets go of the run. Raises UserError for a
+    folder that is no run, and OSError where nothing can be written.
+    """
+    while not is_live(run_dir):
+        stamp = stamp_of(run_dir / CONFIG)
+        # One that takes hold of the run right now reads all files anew.
+        with contextlib.suppress(RunHeldError), RunLock(run_dir):
+            _write_summary(run_dir, fold_events(run_dir), sync=True)
+        if stamp_of(run_dir / CONFIG) == stamp:
+            return  # else somebody took us for the one who writes the run
+
+
+def _write_summary(run_dir: Path, summary: RunSummary, *, sync: bool) -> None:
+    content = json_bytes(summary.document())
+    write_atomically(run_dir / SUMMARY, lambda file: file.write(content), sync=sync)

@@ -40,8 +40,10 @@ def axes(
     figure._set_sizes()
     figure._build_matrix()
     matrix = figure.monitor.matrix
-    return Cells(
-        [list(row) for row in reversed(matrix.marker)],
-        # Blanks have no colour there.
-        [[r if isinstance(r, int) else MUTED for r in row] for row in reversed(matrix.fullground)],
-    )
+    # Blanks have no colour there. A dotted line is quiet without colours, too.
+    roles = [[r if isinstance(r, int) else MUTED for r in row] for row in matrix.fullground[::-1]]
+    characters = [
+        ["┈" if role == GRID else character for character, role in zip(row, of_row, strict=True)]
+        for row, of_row in zip(matrix.marker[::-1], roles, strict=True)
+    ]
+    return Cells(characters, roles)

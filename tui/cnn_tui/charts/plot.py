@@ -11,47 +11,18 @@ from rich.text import Text
 
 from cnn_core.errors import printable
 from cnn_tui.charts.cells import Cells, as_text
+from cnn_tui.charts.curves import HUGE, Line, Range, lines_of, role_of
+from cnn_tui.charts.curves import Curve as Curve
+from cnn_tui.charts.curves import View as View
 from cnn_tui.charts.dots import Canvas
 from cnn_tui.charts.figure import axes
 from cnn_tui.charts.legend import legend, legend_rows
 from cnn_tui.charts.palette import FADED, MARKERS, MUTED, STYLES, Ink, styles
-from cnn_tui.charts.series import Floats, ordered, reduce_to_columns, smooth, within
+from cnn_tui.charts.series import Floats, reduce_to_columns, within
 from cnn_tui.charts.ticks import Tick, linear_ticks, log_ticks
-
-Range = tuple[float, float]
-
-# Larger numbers have no span in floating point.
-_HUGE = 1e300
 
 # With less room the curves stand alone, without axes.
 _AXES_WIDTH, _AXES_HEIGHT = 24, 6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """A labelled series; ``style`` is an index in the palette of 8 colours and markers."""
-
-    label: str
-    x: Floats
-    y: Floats
-    style: int
-    faded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How curves are shown; ``marks`` are labelled vertical lines, such as the best epoch.
-
-    ``smoothing`` is the weight of the moving average, in 0..1 without 1.
-    """
-
-    x_label: str = ""
-    y_label: str = ""
-    log_y: bool = False
-    smoothing: float = 0.0
-    x_range: Range | None = None
-    y_range: Range | None = None
-    marks: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +38,6 @@ class Drawing:
     left: int = 0
     columns: int = 0
     x_range: Range | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A curve as it is drawn, y in the units of the axis."""
-
-    x: Floats
-    y: Floats
-    role: int
-    marked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +80,7 @@ def compose(
     """Return the chart with what is needed to find the value under a cell."""
     looks = styles(ink or Ink())
     width, height = max(width, 0), max(height, 0)
-    lines = [line for curve in curves for line in _lines(curve, view)]
+    lines = [_on_axis(line, view) for curve in curves for line in lines_of(curve, view)]
     x_range = _x_range(view, lines)
     lines = [] if x_range is None else [_cut(line, x_range) for line in lines]
     y_range = _y_range(view, lines)
@@ -131,7 +92,7 @@ def compose(
             cells.put((width - len(message)) // 2, (height - 1) // 2, message, MUTED)
         return Drawing(cells.segments(looks))
     with_axes = width >= _AXES_WIDTH and height >= _AXES_HEIGHT
-    entries = [(curve.label, _role(curve)) for curve in curves]
+    entries = [(curve.label, role_of(curve)) for curve in curves]
     head = legend_rows(view.y_label, entries, width, max(height // 8, 1)) if with_axes else 0
     rows = height - head - 2 if with_axes else height  # the axis and its labels
     y_ticks = _y_ticks(view, y_range, rows) if with_axes else []
@@ -149,41 +110,21 @@ def heading(
     name: str, curves: Sequence[Curve], width: int, rows: int, *, ink: Ink | None = None
 ) -> list[list[Segment]]:
     """Return the rows of a legend alone, with other labels than those drawn."""
-    entries = [(curve.label, _role(curve)) for curve in curves]
+    entries = [(curve.label, role_of(curve)) for curve in curves]
     return legend(name, entries, width, rows).segments(styles(ink or Ink()))
 
 
-def _role(curve: Curve) -> int:
-    return curve.style % STYLES + (FADED if curve.faded else 0)
+def _on_axis(line: Line, view: View) -> Line:
+    """Return a line in the units of the axis, logarithms where it is logarithmic."""
+    return replace(line, y=np.log10(line.y)) if view.log_y else line
 
 
-def _lines(curve: Curve, view: View) -> list[_Line]:
-    """Return what to draw of a curve: smoothed, with the raw one faded behind."""
-    count = min(len(curve.x), len(curve.y))
-    x, y = ordered(_plain(curve.x[:count]), _plain(curve.y[:count]))
-    role = _role(curve)
-    if not view.smoothing:
-        return [_Line(x, _on_axis(y, view), role, True)]
-    smoothed = _Line(x, _on_axis(smooth(y, view.smoothing), view), role, True)
-    raw = _Line(x, _on_axis(y, view), curve.style % STYLES + FADED, False)
-    return [smoothed] if curve.faded else [raw, smoothed]
-
-
-def _plain(values: Floats) -> Floats:
-    values = np.asarray(values, np.float64)
-    return np.where(np.abs(values) <= _HUGE, values, np.nan)
-
-
-def _on_axis(y: Floats, view: View) -> Floats:
-    return np.log10(y, out=np.full_like(y, np.nan), where=y > 0) if view.log_y else y
-
-
-def _cut(line: _Line, x_range: Range) -> _Line:
+def _cut(line: Line, x_range: Range) -> Line:
     x, y = within(line.x, line.y, x_range)
     return replace(line, x=x, y=y)
 
 
-def _x_range(view: View, lines: Sequence[_Line]) -> Range | None:
+def _x_range(view: View, lines: Sequence[Line]) -> Range | None:
     if view.x_range is not None:
         return _opened(view.x_range, 0.5)
     seen = [line.x[np.isfinite(line.y)] for line in lines]
@@ -191,14 +132,13 @@ def _x_range(view: View, lines: Sequence[_Line]) -> Range | None:
     return None if extent is None else _opened(extent, 0.5)
 
 
-def _y_range(view: View, lines: Sequence[_Line]) -> Range | None:
+def _y_range(view: View, lines: Sequence[Line]) -> Range | None:
     extent = _extent([line.y[np.isfinite(line.y)] for line in lines])
     if extent is None:
         return None
-    if view.y_range is not None:
-        low, high = _on_axis(_plain(np.array(view.y_range)), view).tolist()
-        if low < high:
-            return _opened((low, high), 0.0)
+    if view.y_range is not None and not (view.log_y and min(view.y_range) <= 0):
+        low, high = np.log10(view.y_range) if view.log_y else view.y_range
+        return _opened((float(low), float(high)), 0.0)
     low, high = _opened(extent, 0.0)
     margin = (high - low) * 0.03
     return low - margin, high + margin
@@ -211,7 +151,7 @@ def _extent(parts: Sequence[Floats]) -> Range | None:
 
 def _opened(extent: Range, least: float) -> Range:
     """Return a range with a span: that of a single value is opened around it."""
-    low, high = (min(max(end, -_HUGE), _HUGE) for end in extent)
+    low, high = (min(max(end, -HUGE), HUGE) for end in extent)
     size = max(abs(low), abs(high))
     if high - low > max(1e-9 * size, 1e-200):
         return low, high
@@ -247,7 +187,7 @@ def _axes(frame: _Frame, view: View, y_ticks: Sequence[Tick]) -> Cells:
     return cells
 
 
-def _canvas(frame: _Frame, view: View, lines: Sequence[_Line]) -> Canvas:
+def _canvas(frame: _Frame, view: View, lines: Sequence[Line]) -> Canvas:
     canvas = Canvas(frame.columns, frame.rows)
     low, high = frame.x_range
     for at, _ in view.marks:

@@ -1,7 +1,6 @@
 """runs, show, compare: what is stored."""
 
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from cnn_tui.options import Json, RunName, RunsDir
 from cnn_tui.output import (
+    age,
     fitting,
     literal,
     narrate,
@@ -150,7 +150,7 @@ def _row(row: dict[str, Any]) -> list[Any]:
         percent(row["best"]["val_acc"]),
         percent(row["test"]["acc"]),
         f"{row['epoch']}/{row['epochs']}",
-        _age(row["created"]),
+        age(row["created"]),
         row["dataset"],
         row["backbone"],
     ]
@@ -191,16 +191,6 @@ def _print_comparison(comparison: "Comparison") -> None:
 
 def _grouped(value: int | None) -> str | None:
     return None if value is None else f"{value:,}"
-
-
-def _age(created: float | None) -> str | None:
-    if created is None:
-        return None
-    passed = max(0.0, time.time() - created)
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if passed >= length:
-            return f"{int(passed // length)} {unit}"
-    return f"{int(passed)} s"
 
 
 def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -1,38 +1,290 @@
-"""The first page: all runs."""
+"""The first page: all runs of the folder, live."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import DataTable
+from textual.widgets import Input, Static
 
-from cnn_tui.output import literal
-from cnn_tui.screens.page import Page
+from cnn_core.errors import UserError
+from cnn_core.runs.index import Row
+from cnn_core.runs.watcher import RunsWatcher
+from cnn_tui.run_choice import choose_rows, sorted_by
+from cnn_tui.screens.run_actions import RunActions
+from cnn_tui.screens.runs_dialogs import SortRuns
+from cnn_tui.widgets.filter_line import FilterLine
+from cnn_tui.widgets.run_preview import RunPreview
+from cnn_tui.widgets.runs_status import RunsStatus, welcome
+from cnn_tui.widgets.runs_table import RunsTable
 from cnn_tui.widgets.title_bar import TitleBar
 
+_POLL_S = 1.0
+_NEWEST_FIRST = "-created"
+_PREVIEW = "runs.preview"
+_WIDE = 110
 
-class RunsPage(Page):
-    """The runs of the folder, newest first."""
 
-    HELP_TEXT = "All runs of the runs folder."
+class RunsPage(RunActions):
+    """The table of runs, which of them are shown, and the preview of one."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012 (as Screen has it)
+    HELP_TEXT = """\
+Every training is a **run**, kept in a folder of its own. This list follows them all, whoever
+trains them: this app, a shell, another machine.
+
+- `n` sets up a new experiment; `e` begins one from the run under the cursor.
+- `enter` shows a run with its curves; `space` selects runs, `c` compares them.
+- `/` filters. Plain words are looked for in names, tags, data sets, backbones and statuses.
+  Comparisons work as in `cnn-tui runs --filter`: `best.val_acc > 0.8 and "alexnet" in name`,
+  `optim.lr < 0.1`. `escape` shows all again.
+- `s` sorts, or a click on the head of a column; a second click turns the order round.
+- `v` shows or hides the preview. What differs from the preset of the run is told there.
+"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New", id="runs.new", tooltip="A new experiment"),
-        Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run live"),
+        Binding("space", "mark", "Select", id="runs.select", tooltip="Select or deselect the run"),
+        Binding("slash", "filter", "Filter", id="runs.filter", tooltip="Choose which runs to show"),
+        Binding("s", "sort", "Sort", id="runs.sort", tooltip="Choose the order of the runs"),
+        Binding("v", "preview", "Preview", id="runs.preview", tooltip="Show or hide the preview"),
+        Binding("q", "show_queue", "Queue", id="runs.show_queue", tooltip="The runs that wait"),
+        Binding(
+            "a",
+            "mark_all",
+            "Select all",
+            show=False,
+            id="runs.select_all",
+            tooltip="Select all runs shown, or none",
+        ),
+        Binding("escape", "back", "Show all", show=False, id="runs.all", tooltip="Drop the filter"),
+        Binding(
+            "ctrl+r", "look_again", "Refresh", show=False, id="runs.refresh", tooltip="Look now"
+        ),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[Row] = []
+        self._places: Mapping[str, int] = {}
+        self._looked = False
+        self._trouble = ""
+        self._timer: Timer | None = None
+
     def compose_page(self) -> Iterable[Widget]:
-        """Show the table."""
-        yield DataTable(cursor_type="row")
+        """Put the table beside the preview, or above it."""
+        yield RunsStatus()
+        yield FilterLine()
+        with Container(id="runs-body"):
+            with Vertical(id="runs-list"):
+                yield Static("", id="runs-empty")
+                yield RunsTable()
+            yield RunPreview()
 
     def on_mount(self) -> None:
-        """Fill the table."""
+        """Paint first, then look at the files."""
         self.query_one(TitleBar).page = "Runs"
-        table = self.query_one(DataTable)
-        table.add_columns("run", "status")
-        from cnn_core.runs.index import run_rows
+        self._watcher = RunsWatcher(self.cnn_app.workplace.runs_dir)
+        self._table = self.query_one(RunsTable)
+        self._preview = self.query_one(RunPreview)
+        self.query_one("#runs-empty").display = False
+        self._table.focus()
+        self.call_after_refresh(self.look_again)
+        self._timer = self.set_interval(_POLL_S, self._look)
 
-        for row in run_rows(self.cnn_app.workplace.runs_dir):
-            table.add_row(literal(row["id"]), literal(row["status"]), key=row["id"])
-        table.focus()
+    def on_resize(self) -> None:
+        """Show the preview where there is room for it, unless it was hidden."""
+        hidden = _PREVIEW in self.cnn_app.state.hidden_panes
+        self._show_preview(self.size.width >= _WIDE and not hidden)
+
+    def on_screen_suspend(self) -> None:
+        """Read no files while another page is in front."""
+        if self._timer is not None:
+            self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        """Catch up."""
+        if self._timer is not None:
+            self._timer.resume()
+            self.look_again()
+
+    # --- following the folder --------------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Read what changed now."""
+        self._look()
+
+    def action_look_again(self) -> None:
+        """Read what changed now."""
+        self._look()
+
+    def _look(self) -> None:
+        if not any(worker.group == "look" and worker.is_running for worker in self.workers):
+            self.run_worker(self._poll(), group="look", exit_on_error=False)
+
+    async def _poll(self) -> None:
+        def look() -> tuple[bool, list[Row], dict[str, int]]:
+            changes = self._watcher.poll()
+            places = {run_id: i for i, run_id in enumerate(self.cnn_app.slot.queue.ids(), 1)}
+            return bool(changes.changed or changes.gone), self._watcher.rows, places
+
+        try:
+            changed, rows, places = await asyncio.to_thread(look)
+        except (UserError, OSError) as error:
+            self._trouble = str(error)
+            self._tell_status()
+            return
+        if changed or places != self._places or not self._looked or self._trouble:
+            self._rows, self._places, self._looked, self._trouble = rows, places, True, ""
+            self._table.marked &= {row["id"] for row in rows}
+            self._show_rows()
+        else:
+            self._table.tick()
+
+    def _show_rows(self) -> None:
+        """Show the rows as filter and sort say; a mistake in those hides no run."""
+        state = self.cnn_app.state
+        self._trouble = ""
+        try:
+            rows = choose_rows(self._rows, state.filter, state.sort)
+        except UserError as error:
+            self._trouble = str(error)
+            rows = choose_rows(self._rows, "", _NEWEST_FIRST)
+        self._show(rows)
+
+    def _show(self, rows: list[Row]) -> None:
+        had = self._table.current is not None
+        self._table.show(rows, sort=self.cnn_app.state.sort, places=self._places)
+        self._table.display = bool(rows)
+        empty = self.query_one("#runs-empty", Static)
+        empty.display = not rows
+        if not rows:
+            folder = self.cnn_app.workplace.runs_dir
+            empty.update("no run is like that" if self._rows else welcome(folder))
+        if had != bool(rows):
+            self.refresh_bindings()
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        status, table = self.query_one(RunsStatus), self._table
+        if self._trouble:
+            status.tell_mistake(self._trouble)
+        elif self._looked:
+            state, marked = self.cnn_app.state, len(table.marked)
+            seen = sum(row["id"] in table.marked for row in table.rows) if marked else 0
+            status.tell(
+                shown=len(table.rows),
+                total=len(self._rows),
+                wanted=state.filter,
+                sort=state.sort,
+                marked=marked,
+                hidden=marked - seen,
+            )
+
+    # --- which runs, in which order --------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Write which runs to show."""
+        self.query_one(FilterLine).open(self.cnn_app.state.filter)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while one types; what is wrong is told, and the rows stay."""
+        event.stop()
+        state = self.cnn_app.state
+        try:
+            rows = choose_rows(self._rows, event.value, state.sort)
+        except UserError as error:
+            self._trouble = str(error)
+            self._tell_status()
+            return
+        state.filter, self._trouble = event.value.strip(), ""
+        self._show(rows)
+
+    def on_filter_line_closed(self) -> None:
+        """Go back to the runs."""
+        self._trouble = ""
+        self._tell_status()
+        self._table.focus()
+        self.cnn_app.save_state()
+
+    def action_back(self) -> None:
+        """Show all runs again."""
+        self.cnn_app.state.filter = ""
+        self._show_rows()
+        self.cnn_app.save_state()
+
+    @work(exclusive=True, group="action", exit_on_error=False)
+    async def action_sort(self) -> None:
+        """Choose the order."""
+        sort = self.cnn_app.state.sort
+        chosen = await self.app.push_screen_wait(
+            SortRuns(sort, lambda keys: choose_rows(self._rows, "", keys))
+        )
+        if chosen is not None:
+            self._sort_by(chosen)
+
+    def on_runs_table_header_clicked(self, event: RunsTable.HeaderClicked) -> None:
+        """Sort by the column."""
+        self._sort_by(sorted_by(self.cnn_app.state.sort, event.key))
+
+    def _sort_by(self, keys: str) -> None:
+        self.cnn_app.state.sort = keys
+        self._show_rows()
+        self.cnn_app.save_state()
+
+    # --- selecting, looking ----------------------------------------------------------------------
+
+    def current(self) -> Row | None:
+        """Return the run under the cursor."""
+        return self._table.current if self._looked else None
+
+    def selected(self) -> list[Row]:
+        """Return the selected runs in the order of the table, those not shown after them."""
+        marked = self._table.marked
+        by_id = {row["id"]: row for row in [*self._table.rows, *self._rows] if row["id"] in marked}
+        return list(by_id.values())
+
+    def action_mark(self) -> None:
+        """Select the run, and go on to the next one."""
+        if row := self.current():
+            self._table.toggle_mark(row["id"])
+            self._table.cursor += 1
+
+    def action_mark_all(self) -> None:
+        """Select all runs shown; none if they are."""
+        shown = {row["id"] for row in self._table.rows}
+        self._table.mark(set() if shown <= self._table.marked else self._table.marked | shown)
+
+    def on_runs_table_marked(self) -> None:
+        """Count them."""
+        self._tell_status()
+
+    def on_runs_table_opened(self) -> None:
+        """Open by a double click."""
+        self.action_open()
+
+    def on_runs_table_highlighted(self, event: RunsTable.Highlighted) -> None:
+        """Show the run beside the table."""
+        row = event.row
+        self._preview.show(row, self._folder(row) if row else None)
+
+    def action_preview(self) -> None:
+        """Show or hide the preview; where there is room for it, that is remembered."""
+        shown = not self._preview.display
+        if self.size.width >= _WIDE:
+            hidden = [pane for pane in self.cnn_app.state.hidden_panes if pane != _PREVIEW]
+            self.cnn_app.state.hidden_panes = hidden if shown else [*hidden, _PREVIEW]
+            self.cnn_app.save_state()
+        self._show_preview(shown)
+
+    def _show_preview(self, shown: bool) -> None:
+        self._preview.display = shown
+        row = self.current()
+        self._preview.show(row, self._folder(row) if row else None)
+
+    def action_show_queue(self) -> None:
+        """Show the runs that wait."""
+        self.cnn_app.show_queue()

@@ -14,8 +14,9 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from cnn_core.errors import printable
+from cnn_tui.charts.curves import Curve, Range, View
 from cnn_tui.charts.palette import Ink
-from cnn_tui.charts.plot import Curve, Drawing, Range, View, compose, heading
+from cnn_tui.charts.plot import Drawing, compose, heading
 from cnn_tui.charts.series import Floats
 from cnn_tui.widgets.budget import DrawBudget
 

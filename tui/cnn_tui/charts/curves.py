@@ -1,0 +1,76 @@
+"""What a chart shows: curves and how they are looked at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnn_tui.charts.palette import FADED, STYLES
+from cnn_tui.charts.series import Floats, ordered, smooth
+
+Range = tuple[float, float]
+
+# Larger numbers have no span in floating point.
+HUGE = 1e300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A labelled series; ``style`` is an index in the palette of 8 colours and markers."""
+
+    label: str
+    x: Floats
+    y: Floats
+    style: int
+    faded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How curves are shown; ``marks`` are labelled vertical lines, such as the best epoch.
+
+    ``smoothing`` is the weight of the moving average, in 0..1 without 1.
+    """
+
+    x_label: str = ""
+    y_label: str = ""
+    log_y: bool = False
+    smoothing: float = 0.0
+    x_range: Range | None = None
+    y_range: Range | None = None
+    marks: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve as it is drawn: in order of x, finite or NaN; ``marked`` ones carry markers."""
+
+    x: Floats
+    y: Floats
+    role: int
+    marked: bool
+
+
+def role_of(curve: Curve) -> int:
+    """Return the role of a curve's cells."""
+    return curve.style % STYLES + (FADED if curve.faded else 0)
+
+
+def lines_of(curve: Curve, view: View) -> list[Line]:
+    """Return what to draw of a curve: smoothed, with the raw one faded behind.
+
+    Values that a logarithmic axis can't show are NaN.
+    """
+    count = min(len(curve.x), len(curve.y))
+    x, y = ordered(_finite(curve.x[:count]), _finite(curve.y[:count]))
+    smoothed = smooth(y, view.smoothing)
+    if view.log_y:
+        y, smoothed = (np.where(values > 0, values, np.nan) for values in (y, smoothed))
+    line = Line(x, smoothed, role_of(curve), True)
+    if not view.smoothing or curve.faded:
+        return [line]
+    return [Line(x, y, curve.style % STYLES + FADED, False), line]
+
+
+def _finite(values: Floats) -> Floats:
+    values = np.asarray(values, np.float64)
+    return np.where(np.abs(values) <= HUGE, values, np.nan)
