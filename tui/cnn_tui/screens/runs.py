@@ -212,7 +212,7 @@ trains them: this app, a shell, another machine.
         self._table.focus()
         self.cnn_app.save_state()
 
-    def action_back(self) -> None:
+    def action_show_all(self) -> None:
         """Show all runs again."""
         self.cnn_app.state.filter = ""
         self._show_rows()
