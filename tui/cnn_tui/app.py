@@ -78,10 +78,11 @@ class CnnTuiApp(App[str]):
     # --- pages -----------------------------------------------------------------------------
 
     def open_run(self, run_dir: Path) -> None:
-        """Show a run live."""
+        """Show a run live, unless it is shown already."""
         from cnn_tui.screens.live import LivePage
 
-        self.push_screen(LivePage(run_dir))
+        if not (isinstance(self.screen, LivePage) and self.screen.run_dir == run_dir):
+            self.push_screen(LivePage(run_dir))
 
     def new_experiment(self, from_run: Path | None = None) -> None:
         """Open the form of a new experiment, as a run was or empty."""

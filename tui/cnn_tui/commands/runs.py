@@ -97,7 +97,7 @@ def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
     if as_json:
         print_json(summary)
         return
-    from cnn_tui.headless import result_rows
+    from cnn_tui.wording import result_rows
 
     print_facts([("id", summary["id"]), *result_rows(summary, str(run_dir)), *_facts(summary)])
     if summary["history"]:

@@ -11,7 +11,6 @@ from cnn_tui.widgets.chart import Chart
 T = TypeVar("T")
 
 X_AXES = ("epoch", "step", "time")
-X_LABELS = {"epoch": "epoch", "step": "step", "time": "time (s)"}
 SMOOTHINGS = (0.0, 0.6, 0.9)
 
 

@@ -151,11 +151,14 @@ class Chart(Widget, can_focus=True):
 
     # The mouse
 
-    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Show less, around the pointer."""
         self._wheel(event, _STEP)
 
-    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, 1 / _STEP)
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Show more, around the pointer; with everything shown, scroll the page."""
+        if self.zoom is not None:
+            self._wheel(event, 1 / _STEP)
 
     def _wheel(self, event: events.MouseEvent, factor: float) -> None:
         if (share := self._share_at(event)) is not None:
