@@ -23,7 +23,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     folder = Folder(tmp_path_factory.mktemp("choice"))
     folder.finished("alpha", accs=(0.5, 0.9))
     folder.finished("beta", "optim.lr=0.5", accs=(0.6,))
-    folder.new("Gamma [/] bold", "augment.transforms=[{name='horizontal_flip'}]", tags=("night run", "x"))
+    folder.new(
+        "Gamma [/] bold", "augment.transforms=[{name='horizontal_flip'}]", tags=("night run", "x")
+    )
     return run_rows(folder.runs_dir)
 
 
