@@ -135,7 +135,7 @@ def class_lines(series: RunSeries, width: int) -> list[Content]:
                 (f" {count:>{widest}}", MUTED),
                 f" {100 * accuracy:5.1f}% " if known else "      – ",
                 ("━" * filled, shade),
-                ("━" * (cells - filled), "$panel"),
+                " " * (cells - filled),
             )
         )
     return lines

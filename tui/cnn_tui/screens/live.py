@@ -18,9 +18,10 @@ from textual.worker import Worker, WorkerState
 from cnn_core.errors import printable
 from cnn_core.runs.series import RunSeries, XAxis
 from cnn_tui import run_text
+from cnn_tui.charts.plot import Curve
 from cnn_tui.panes import LAYOUTS, PANES, layout_for, shown_panes
 from cnn_tui.run_card import card, ending
-from cnn_tui.run_curves import best_mark, run_curves
+from cnn_tui.run_curves import best_mark, run_curves, same_curves
 from cnn_tui.run_watch import RunWatch
 from cnn_tui.screens.charts_page import ChartsPage
 from cnn_tui.screens.live_actions import LiveActions
@@ -80,6 +81,7 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         self._was_live = False
         self._status = ""
         self._drawn: tuple[object, ...] = ()
+        self._curves: dict[str, list[Curve]] = {}
         self._logged: tuple[RunSeries | None, int, str] = (None, 0, "")
         self._ranked: object = None
 
@@ -214,14 +216,15 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         self._drawn = drawn
         curves, marks = run_curves(feed.series, x_axis), best_mark(feed.series, x_axis)
         for pane, unit in _UNITS.items():
-            chart = self.query_one(f"#{pane}", Chart)
-            chart.show(
-                curves[pane],
-                x_label=_X_LABELS[x_axis],
-                now=now,
-                y_label=unit,
-                marks=[] if pane == "rate" else marks,
-            )
+            if now or not same_curves(curves[pane], self._curves.get(pane, [])):
+                self._curves[pane] = curves[pane]
+                self.query_one(f"#{pane}", Chart).show(
+                    curves[pane],
+                    x_label=_X_LABELS[x_axis],
+                    y_label=unit,
+                    marks=[] if pane == "rate" else marks,
+                    now=now,
+                )
 
     def _show_classes(self) -> None:
         feed, pane = self.run_watch.feed, self.query_one("#classes", Lines)
