@@ -60,7 +60,9 @@ trains them: this app, a shell, another machine.
             id="runs.select_all",
             tooltip="Select all runs shown, or none",
         ),
-        Binding("escape", "back", "Show all", show=False, id="runs.all", tooltip="Drop the filter"),
+        Binding(
+            "escape", "show_all", "Show all", show=False, id="runs.all", tooltip="Drop the filter"
+        ),
         Binding(
             "ctrl+r", "look_again", "Refresh", show=False, id="runs.refresh", tooltip="Look now"
         ),
@@ -71,7 +73,8 @@ trains them: this app, a shell, another machine.
         self._rows: list[Row] = []
         self._places: Mapping[str, int] = {}
         self._looked = False
-        self._trouble = ""
+        self._trouble = ""  # of the folder
+        self._mistake = ""  # of filter or order
         self._timer: Timer | None = None
 
     def compose_page(self) -> Iterable[Widget]:
@@ -147,11 +150,12 @@ trains them: this app, a shell, another machine.
     def _show_rows(self) -> None:
         """Show the rows as filter and sort say; a mistake in those hides no run."""
         state = self.cnn_app.state
-        self._trouble = ""
+        line = self.query_one(FilterLine)
+        self._mistake = self._mistake if line.display else ""
         try:
             rows = choose_rows(self._rows, state.filter, state.sort)
         except UserError as error:
-            self._trouble = str(error)
+            self._mistake = str(error)
             rows = choose_rows(self._rows, "", _NEWEST_FIRST)
         self._show(rows)
 
@@ -170,8 +174,8 @@ trains them: this app, a shell, another machine.
 
     def _tell_status(self) -> None:
         status, table = self.query_one(RunsStatus), self._table
-        if self._trouble:
-            status.tell_mistake(self._trouble)
+        if wrong := self._mistake or self._trouble:
+            status.tell_mistake(wrong)
         elif self._looked:
             state, marked = self.cnn_app.state, len(table.marked)
             seen = sum(row["id"] in table.marked for row in table.rows) if marked else 0
@@ -197,20 +201,20 @@ trains them: this app, a shell, another machine.
         try:
             rows = choose_rows(self._rows, event.value, state.sort)
         except UserError as error:
-            self._trouble = str(error)
+            self._mistake = str(error)
             self._tell_status()
             return
-        state.filter, self._trouble = event.value.strip(), ""
+        state.filter, self._mistake = event.value.strip(), ""
         self._show(rows)
 
     def on_filter_line_closed(self) -> None:
         """Go back to the runs."""
-        self._trouble = ""
+        self._mistake = ""
         self._tell_status()
         self._table.focus()
         self.cnn_app.save_state()
 
-    def action_back(self) -> None:
+    def action_show_all(self) -> None:
         """Show all runs again."""
         self.cnn_app.state.filter = ""
         self._show_rows()

@@ -14,7 +14,7 @@ from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
 GAP = 2
 _BAR_WIDTH = 8
 _CURVE_WIDTH = 14
-_NAME_WIDTH = 20  # less only where even the first columns don't leave that
+_NAME_WIDTH = 28  # less only where even the first columns don't leave that
 _WIDEST = {"name": 48, "id": 60, "tags": 24}
 
 
@@ -97,7 +97,7 @@ COLUMNS = (
         "val curve",
         "last.val_acc",
         4,
-        lambda row, _: (sparkline(row["val_acc_series"], _CURVE_WIDTH), "primary"),
+        lambda row, _: (sparkline(row["val_acc_series"], _CURVE_WIDTH), "muted"),
         width=_CURVE_WIDTH,
     ),
     Column("best val", "best.val_acc", 0, _accuracy("best", "val_acc"), width=8, right=True),
