@@ -31,7 +31,7 @@ from cnn_tui.widgets.pane_tabs import PaneTabs
 from cnn_tui.widgets.run_panes import ClassesPane, LogPane
 from cnn_tui.widgets.title_bar import TitleBar
 
-_POLL_S = 0.25
+_POLL_S, _REST_S = 0.25, 1.0
 _CLOCK_S = 1.0
 _X_LABELS = {"epoch": "epoch", "step": "step", "time": "time (s)"}
 _UNITS = {"loss": "nats", "accuracy": "%", "rate": ""}
@@ -138,7 +138,7 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
             if changed or told or self._asked or due:
                 self._clock, self._asked = now, False
                 self._show_all()
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(_POLL_S if self.run_watch.live else _REST_S)
 
     def _told_by_slot(self) -> bool:
         """Take what this process' training thread knows of the run; return whether it is new."""
