@@ -211,6 +211,27 @@ def test_the_card_of_a_result_has_both_weights(folder: Folder) -> None:
     assert "Test accuracy 70.00% (best weights, epoch 3)" in shown.text.plain
 
 
+def test_who_holds_a_run_without_a_word_starts_it_and_later_ends_it(folder: Folder) -> None:
+    run_dir = folder.new()
+    with folder.writing(run_dir) as writer:
+        watch = watched(run_dir)
+        assert watch.starting
+        writer.write(started(3))
+        watch.poll()
+        assert (watch.starting, watch.live) == (False, True)
+        writer.write(RunFinished(status="stopped"))
+        watch.poll()
+        assert (watch.starting, watch.live, watch.status) == (False, False, "stopped")
+    deadline = time.monotonic() + 10
+    while watch.held:
+        assert time.monotonic() < deadline
+        watch.poll()
+    with folder.writing(run_dir):
+        while not watch.starting:
+            assert time.monotonic() < deadline
+            watch.poll()
+
+
 def test_nothing_is_new_where_nothing_was_written(folder: Folder) -> None:
     watch = watched(folder.finished())
     assert not any(watch.poll() for _ in range(3))

@@ -172,6 +172,8 @@ class CnnTuiApp(App[str]):
 
     def _load_torch(self) -> None:
         def load() -> None:
+            import cnn_tui.screens.live  # noqa: F401  (what draws charts)
+
             with contextlib.suppress(ImportError):  # told where it is needed
                 import cnn_core.runs.session  # noqa: F401
 
