@@ -140,6 +140,8 @@ trains them: this app, a shell, another machine.
             self._trouble = str(error)
             self._tell_status()
             return
+        if not self._looked:
+            self.call_after_refresh(self.cnn_app.load_torch)  # while the rows are looked at
         if changed or places != self._places or not self._looked or self._trouble:
             self._rows, self._places, self._looked, self._trouble = rows, places, True, ""
             self._table.marked &= {row["id"] for row in rows}
