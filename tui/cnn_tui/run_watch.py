@@ -71,6 +71,7 @@ class RunWatch:
         told = (self.feed.series, len(self.feed.log), self.feed.status)
         if told != self._told:
             self._told, self.document = told, self.feed.document | self._labels
+            changed = True
         if time.monotonic() - self._looked >= _SLOW_INTERVAL_S:
             self._looked = time.monotonic()
             changed |= self._look_around(self.feed)

@@ -60,7 +60,9 @@ trains them: this app, a shell, another machine.
             id="runs.select_all",
             tooltip="Select all runs shown, or none",
         ),
-        Binding("escape", "back", "Show all", show=False, id="runs.all", tooltip="Drop the filter"),
+        Binding(
+            "escape", "show_all", "Show all", show=False, id="runs.all", tooltip="Drop the filter"
+        ),
         Binding(
             "ctrl+r", "look_again", "Refresh", show=False, id="runs.refresh", tooltip="Look now"
         ),
@@ -212,7 +214,7 @@ trains them: this app, a shell, another machine.
         self._table.focus()
         self.cnn_app.save_state()
 
-    def action_back(self) -> None:
+    def action_show_all(self) -> None:
         """Show all runs again."""
         self.cnn_app.state.filter = ""
         self._show_rows()

@@ -77,15 +77,17 @@ class Chart(Widget, can_focus=True):
         marks: Sequence[tuple[float, str]] = (),
         now: bool = False,
     ) -> None:
-        """Show these curves: more points when the budget allows it, other curves at once.
+        """Show these curves: more points when the budget allows it, something else at once.
 
-        Others have other labels; ``now`` says so where the labels stay the same.
+        That is told by the labels; ``now`` says so where they stay the same.
         """
-        other = [curve.label for curve in curves] != [curve.label for curve in self._curves]
-        self._curves = tuple(curves)
-        self._view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
+        view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
+        names = [curve.label for curve in curves]
+        now |= names != [curve.label for curve in self._curves]
+        now |= (x_label, y_label) != (self._view.x_label, self._view.y_label)
+        self._curves, self._view = tuple(curves), view
         self._whole = _whole([curve.x for curve in curves])
-        if now or other or self._drawing is None or self._drawing.x_range is None:
+        if now or self._drawing is None or self._drawing.x_range is None:
             self._draw_now()
         else:
             self._draw_later()
