@@ -13,7 +13,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from cnn_core.errors import printable
+from cnn_core.errors import CnnTuiError, printable
 from cnn_core.files import to_json
 
 # A pipe has no width: there nothing is wrapped.
@@ -175,6 +175,11 @@ def literal(value: Any) -> Text:
     return Text("–" if value is None else printable(value))
 
 
+def literal_lines(value: str) -> Text:
+    """Return text of several lines, each of them literal."""
+    return Text("\n").join(literal(line) for line in value.split("\n"))
+
+
 def percent(value: float | None) -> str | None:
     """Return an accuracy in 0..1 as a percentage with two decimals, NaN as such."""
     return None if value is None else f"{100 * value:.2f}%"
@@ -190,6 +195,16 @@ def seconds(value: float | None) -> str | None:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def sentence(error: Exception) -> str:
+    """Return what went wrong in one line, with the kind of an error that nobody foresaw."""
+    if isinstance(error, CnnTuiError):
+        return printable(error)
+    if isinstance(error, OSError):
+        return printable(f"{error.filename}: {error.strerror}" if error.filename else error)
+    lines = str(error).strip().splitlines()
+    return printable(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
 
 
 def age(created: float | None, now: float | None = None) -> str | None:

@@ -126,6 +126,7 @@ def _train_one(run_dir: Path, control: "Control", data_dir: Path, device: str) -
     """Train one run and show how it ended; return 1 if it failed, 0 otherwise."""
     from cnn_core.runs.reader import read_summary
     from cnn_tui import headless
+    from cnn_tui.wording import result_rows
 
     try:
         finished = headless.train(run_dir, control, data_dir=data_dir, device=device)
@@ -137,7 +138,7 @@ def _train_one(run_dir: Path, control: "Control", data_dir: Path, device: str) -
     except (CnnTuiError, OSError) as error:  # it could not even begin, or could not be written
         narrate(f"error: {error}")
         return 1
-    print_facts(headless.result_rows(read_summary(run_dir), str(run_dir)))
+    print_facts(result_rows(read_summary(run_dir), str(run_dir)))
     sys.stdout.write("\n")
     return int(finished.status in ("failed", "diverged"))
 

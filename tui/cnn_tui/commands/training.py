@@ -132,6 +132,7 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
         from cnn_core.runs.reader import read_summary
         from cnn_core.training.control import Control
         from cnn_tui import headless
+        from cnn_tui.wording import result_rows
 
     control = Control()
     try:
@@ -143,7 +144,7 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
         headless.narrate_abortion(run_dir)
         raise typer.Exit(headless.EXIT_CODES["stopped"]) from None
     if not as_json:
-        print_facts(headless.result_rows(read_summary(run_dir), str(run_dir)))
+        print_facts(result_rows(read_summary(run_dir), str(run_dir)))
         if finished.status == "stopped":
             narrate("to go on from here:", command=f"cnn-tui resume {run_dir.name}")
     raise typer.Exit(headless.exit_code(finished))
