@@ -145,8 +145,8 @@ split, the network, the learning rate and samples of what would be trained.
         told = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
         title = " · ".join([f"New experiment: {form.source.label}", *told])
         self.query_one(TitleBar).page = title
-        told = "; ".join(f"{c.key} {c.before} → {c.after}" for c in form.changes.values())
-        line = literal(told or "no change yet")
+        changes = "; ".join(f"{c.key} {c.before} → {c.after}" for c in form.changes.values())
+        line = literal(changes or "no change yet")
         line.no_wrap, line.overflow = True, "ellipsis"
         self.query_one("#differences", Static).update(line)
         self._show_about()
