@@ -253,6 +253,23 @@ async def test_tables_are_written_and_nothing_is_replaced_unasked(
         await until(pilot, lambda: "expected the suffix" in str(error.render()))
 
 
+@pytest.mark.parametrize(("key", "begins"), [("p", b"\x89PNG"), ("s", b"<?xml")])
+async def test_pictures_are_written(
+    app: CnnTuiApp, pair: list[Path], tmp_path: Path, key: str, begins: bytes
+) -> None:
+    path = tmp_path / f"picture.{'png' if key == 'p' else 'svg'}"
+    async with app.run_test(size=LARGE) as pilot:
+        await opened(pilot, pair)
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, Prompt))
+        app.screen.query_one(Input).value = str(path)
+        await pilot.press("enter")
+        await until(pilot, path.exists)
+    assert path.read_bytes().startswith(begins)
+
+
 def test_the_page_loads_without_torch() -> None:
     code = (
         "import sys, cnn_tui.screens.compare, cnn_tui.screens.queue;"

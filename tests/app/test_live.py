@@ -1,13 +1,15 @@
 """The page of a run, driven by Pilot over runs that are written while it is open."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from app_support import Folder, epoch_finished, started, steps, until
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input, Static, TextArea
 
 from cnn_core.errors import printable
 from cnn_core.runs.reader import read_summary
@@ -26,6 +28,7 @@ from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.run_files import RunFiles
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.lines import Lines
+from cnn_tui.widgets.list_table import ListTable
 
 
 def page_of(app: CnnTuiApp) -> LivePage:
@@ -286,6 +289,23 @@ class _Counting:
         return self._poll()
 
 
+async def test_the_pointer_tells_the_values_under_it(app: CnnTuiApp, folder: Folder) -> None:
+    run_dir = folder.finished()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app, run_dir)
+        chart = page_of(app).query_one("#accuracy", Chart)
+        await until(pilot, lambda: chart.drawings and labels(app, "accuracy"))
+        await pilot.hover("#accuracy", offset=(60, 5))
+
+        def legend() -> str:
+            return "".join(piece.text for piece in app.screen._compositor.render_strips()[_top()])
+
+        def _top() -> int:
+            return chart.region.y + 1
+
+        await until(pilot, lambda: "train 71" in legend() and "val 70" in legend())
+
+
 async def test_panes_axes_and_smoothing_are_remembered(
     app: CnnTuiApp, folder: Folder, tmp_path: Path
 ) -> None:
@@ -373,3 +393,38 @@ async def test_a_training_here_is_paused_changed_stopped_resumed_and_finished(
         await says(pilot, app, "#card", "Test accuracy")
         assert read_summary(run_dir)["status"] == "finished"
         await until(pilot, lambda: not app.slot.busy)
+
+
+async def test_tags_and_notes_are_kept_in_the_configuration(app: CnnTuiApp, folder: Folder) -> None:
+    run_dir = folder.finished()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app, run_dir)
+        await pilot.press("t")
+        app.screen.query_one(Input).value = "one, [/], one,"
+        await pilot.press("enter")
+        await says(pilot, app, "#header", "#one · #[/]")
+        await pilot.press("n")
+        app.screen.query_one(TextArea).text = "a [bold]note"
+        await pilot.press("ctrl+s")
+        await says(pilot, app, "#header", "a [bold]note")
+    assert read_summary(run_dir)["tags"] == ["one", "[/]"]
+
+
+async def test_another_run_is_picked_to_compare_with(app: CnnTuiApp, folder: Folder) -> None:
+    mine, other = folder.finished("mine"), folder.finished("other")
+    compared: list[list[Path]] = []
+    app.compare = compared.append  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app, mine)
+        await pilot.press("c")
+        await until(pilot, lambda: app.screen.query_one(ListTable).row_count == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: compared)
+    assert compared == [[mine, other]]
+
+
+def test_the_page_needs_no_torch() -> None:
+    heavy = ("torch", "sklearn", "pydantic", "matplotlib")
+    code = f"import sys, cnn_tui.screens.live; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

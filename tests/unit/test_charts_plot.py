@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.text import Text
 
-from cnn_tui.charts.palette import MARKERS, STYLES, Ink, styles
+from cnn_tui.charts.palette import COLOURS, MARKERS, STYLES, Ink, styles
 from cnn_tui.charts.plot import Curve, View, draw
 from cnn_tui.charts.ticks import linear_ticks, log_ticks
 
@@ -93,15 +93,16 @@ def test_a_range_without_data_says_so() -> None:
 def test_curves_differ_without_colour() -> None:
     curves = [curve(np.full(30, style), f"run {style}", style) for style in range(STYLES)]
     plain = draw(curves, View("epoch", "loss"), 100, 40).plain
-    assert len(set(MARKERS)) == STYLES
+    assert len(set(MARKERS)) == COLOURS
     for marker in MARKERS:
         assert plain.count(marker) >= 3  # one in the legend
 
 
 @pytest.mark.parametrize("ink", [DARK, LIGHT])
 def test_curves_differ_in_256_colours(ink: Ink) -> None:
-    curves = styles(ink)[:STYLES]
-    assert len({style.color for style in curves}) == STYLES
+    looks = [(look.color, marker) for look, marker in zip(styles(ink), MARKERS, strict=False)]
+    assert len(set(looks)) == STYLES
+    assert len({colour for colour, _ in looks}) == COLOURS
     for style in styles(ink):
         assert style.color is not None
         true = style.color.get_truecolor()

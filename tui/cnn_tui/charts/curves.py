@@ -17,7 +17,7 @@ HUGE = 1e150
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A labelled series; ``style`` is an index in the palette of 8 colours and markers."""
+    """A labelled series; ``style`` is an index in the palette's 8 colours and 16 styles."""
 
     label: str
     x: Floats

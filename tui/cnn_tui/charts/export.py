@@ -10,14 +10,14 @@ import numpy as np
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
 from cnn_tui.charts.curves import Curve, View, lines_of
-from cnn_tui.charts.palette import FADED, STYLES, curve_rgb
+from cnn_tui.charts.palette import COLOURS, FADED, STYLES, curve_rgb
 from cnn_tui.charts.series import within
 
 _SUFFIXES = (".png", ".svg")
 
-# Of the styles, in the order of the palette; hollow markers and dashes for the second half.
-_MARKERS = "o^sDo^sD"
-_DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
+# Of the styles, in the order of the palette; dashes and hollow markers beside the colours.
+_MARKERS = "o^sDo^sD" + "^sDo^sDo"
+_DASHES = 4 * ("-",) + 4 * ("--",) + 8 * (":",)
 
 
 def save_chart(path: Path, curves: Sequence[Curve], view: View, title: str = "") -> None:
@@ -89,7 +89,7 @@ def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool) -> Any:
         linestyle=_DASHES[style],
         marker=_MARKERS[style] if marked else "None",
         markersize=5,
-        markerfacecolor="white" if style >= STYLES // 2 else None,
+        markerfacecolor="white" if style % COLOURS >= COLOURS // 2 else None,
         markevery=(style * apart // STYLES, apart) if np.isfinite(y).sum() > 1 else None,
     )
     return handle

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from cnn_core.runs.series import Metric
-from cnn_tui.charts.palette import STYLES
+from cnn_tui.charts.palette import COLOURS
 from cnn_tui.lineup import Entrant, Lineup
 from cnn_tui.lineup_tables import SORTABLE, Looks, run_table, setting_table, summary_table
 from cnn_tui.output import literal
@@ -173,9 +173,9 @@ with the highest validation accuracy, and *its* test accuracy.
     def _show_note(self) -> None:
         entrants = self._lineup.entrants
         lines = [f"{one.letter}: {one.error}" for one in entrants if one.error]
-        if sum(one.shown for one in entrants) > STYLES:
+        if sum(one.shown for one in entrants) > COLOURS:
             lines.append(
-                f"more than {STYLES} runs share colours, with other markers; space hides a run"
+                f"more than {COLOURS} runs share colours, with other markers; space hides a run"
             )
         note = self.query_one("#note", Static)
         note.set_class(bool(lines), "-said")

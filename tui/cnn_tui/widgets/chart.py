@@ -212,7 +212,7 @@ class Chart(Widget, can_focus=True):
         if readout != self._readout:
             height = max(len(readout), len(self._readout))
             self._readout = readout
-            self.refresh(Region(0, 0, self.size.width, height).translate(self.gutter.top_left))
+            self.refresh(Region(0, 0, self.size.width, height))
 
     def _values(self) -> list[Strip]:
         """Return a legend with the values under the pointer; empty where there is none."""

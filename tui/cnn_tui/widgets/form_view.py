@@ -7,6 +7,7 @@ from rich.text import Text
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import DescendantBlur
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widget import Widget
@@ -14,7 +15,7 @@ from textual.widgets import Input, Static, TextArea
 
 from cnn_core.errors import printable
 from cnn_tui.form import Form
-from cnn_tui.form_fields import FormField, form_fields, sections
+from cnn_tui.form_fields import FormField, choices, form_fields, sections
 from cnn_tui.widgets.one_of import SWITCH, OneOf
 
 
@@ -182,6 +183,7 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
             for name, about in sections().items()
         ]
         self._form: Form | None = None
+        self._last: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Show the sections below each other."""
@@ -212,13 +214,36 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
         row.editor.focus()
 
     def take_focus(self) -> None:
-        """Focus the first field in sight."""
-        first = next(row for row in self._rows.values() if row.display)
-        first.editor.focus(scroll_visible=False)
-        self.scroll_home(animate=False)
+        """Focus the field that had the focus last, at first the first one."""
+        if self._last is not None:
+            self._last.focus()
+        else:
+            next(iter(self._rows.values())).editor.focus(scroll_visible=False)
+            self.scroll_home(animate=False)
 
-    def focused_field(self) -> FormField | None:
-        """Return the field being edited."""
+    def about_focus(self) -> Text:
+        """Return a line or two about the field being edited and its value."""
+        field = self._focused_field()
+        if field is None or self._form is None:
+            return Text("")
+        text = Text.assemble((field.key, "bold"), "  ", field.help)
+        if about := dict(choices(field)).get(self._form.text(field.key)):
+            text.append(f" · {about}", "dim")
+        if why := self._form.idle().get(field.key):
+            text.append(f" · {why}", "dim")
+        return text
+
+    def help_on_focus(self) -> str:
+        """Return the help of the field being edited, with all its values."""
+        field = self._focused_field()
+        if field is None:
+            return ""
+        lines = [
+            f"  {value}: {about}" if about else f"  {value}" for value, about in choices(field)
+        ]
+        return "\n".join([f"{field.key}: {field.help}", *lines])
+
+    def _focused_field(self) -> FormField | None:
         return next((row.field for row in self._rows.values() if row.has_focus_within), None)
 
     def action_section(self, by: int) -> None:
@@ -233,8 +258,9 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
         """Go on with the next field."""
         self.app.action_focus_next()
 
-    def on_descendant_blur(self) -> None:
-        """End the change of the field that is left."""
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """End the change of the field that is left, to which ``take_focus`` comes back."""
+        self._last = event.widget
         if self._form is not None:
             self._form.settle()
 

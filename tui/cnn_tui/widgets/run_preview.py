@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cnn_core.runs.series import RunSeries
 
 _PAUSE_S = 0.15  # a key held down passes runs faster than they are read
+_PATIENCE_S = 0.05
 
 
 class _Followed:
@@ -60,7 +61,8 @@ class RunPreview(Vertical):
         self._loaded: tuple[Row, Path] | None = None
         self._timer: Timer | None = None
         self._followed: _Followed | None = None
-        self._shown: tuple[Row, int] | None = None
+        self._told: list[tuple[str, Text]] = []
+        self._drawn: tuple[str, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Put what came of the run above its curves, or beside them."""
@@ -94,38 +96,45 @@ class RunPreview(Vertical):
             row, run_dir = self._loaded
             if self._followed is None or self._followed.run_dir != run_dir:
                 self._followed = _Followed(run_dir)
+            reading = asyncio.create_task(asyncio.to_thread(_read, self._followed, row))
+            # The first reading also loads what draws: no reason to wait with what is known.
+            if not (await asyncio.wait({reading}, timeout=_PATIENCE_S))[0]:
+                self._tell(row, run_dir, Text("…"))
             try:
-                read = await asyncio.to_thread(_read, self._followed, row)
+                series, settings = await reading
             except OSError:  # gone meanwhile, as the table will tell
                 continue
             if self._wanted is self._loaded:
-                await self._draw(row, run_dir, *read)
+                self._tell(row, run_dir, settings)
+                await self._draw_curves(row["id"], series)
 
     def _draw_nothing(self) -> None:
-        self._followed = self._shown = None
+        self._followed = self._drawn = None
+        self._told = []
         self.query_one("#preview-name", Static).update("")
         self.query_one("#preview-text", Static).update("")
         self.query_one("#preview-charts").display = False
 
-    async def _draw(self, row: Row, run_dir: Path, series: "RunSeries", settings: Text) -> None:
-        before = self._shown
-        another = before is None or before[0]["id"] != row["id"]
-        if before is None or before[0] is not row:
-            self.query_one("#preview-name", Static).update(literal(row["name"]))
-            facts = [*result_facts(row, run_dir), ("settings", settings)]
-            if row["tags"]:
-                facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
-            if row["notes"]:
-                facts.append(("notes", literal_lines(str(row["notes"]).strip())))
-            facts.append(("id", literal(row["id"])))
-            self.query_one("#preview-text", Static).update(_table(facts))
-            if another:
-                self.query_one("#preview-facts").scroll_home(animate=False)
-        if another or (before is not None and before[1] != series.version):
-            await self._draw_curves(series, now=another)
-        self._shown = (row, series.version)
+    def _tell(self, row: Row, run_dir: Path, settings: Text) -> None:
+        facts = [*result_facts(row, run_dir), ("settings", settings)]
+        if row["tags"]:
+            facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
+        if row["notes"]:
+            facts.append(("notes", literal_lines(str(row["notes"]).strip())))
+        facts.append(("id", literal(row["id"])))
+        if facts == self._told:
+            return
+        if not self._told or self._told[-1] != facts[-1]:
+            self.query_one("#preview-facts").scroll_home(animate=False)
+        self._told = facts
+        self.query_one("#preview-name", Static).update(literal(row["name"]))
+        self.query_one("#preview-text", Static).update(_table(facts))
 
-    async def _draw_curves(self, series: "RunSeries", *, now: bool) -> None:
+    async def _draw_curves(self, run_id: str, series: "RunSeries") -> None:
+        before, self._drawn = self._drawn, (run_id, series.version)
+        if self._drawn == before:
+            return
+        another = before is None or before[0] != run_id
         from cnn_tui.charts.plot import Curve
         from cnn_tui.widgets.chart import Chart
 
@@ -148,8 +157,8 @@ class RunPreview(Vertical):
         ]
         for name, curves in (("loss", loss), ("accuracy", accuracy)):
             chart = self.query_one(f"#preview-{name}", Chart)
-            chart.show(curves, x_label="epoch", y_label=name, marks=marks, now=now)
-            if now:
+            chart.show(curves, x_label="epoch", y_label=name, marks=marks, now=another)
+            if another:
                 chart.reset_zoom()
 
 
