@@ -65,10 +65,7 @@ def load_experiment(
     """
     path = find_preset(str(reference))
     text = _read(path)
-    try:
-        table = tomli.loads(text)
-    except (tomli.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{printable(path)}: not valid TOML: {error}") from error
+    table = _parse(path, text)
     overridden: dict[str, str] = {}
     broken = [
         Mistake(f"--set {item}", message)
@@ -84,7 +81,12 @@ def load_experiment(
     found = broken + mistakes(table)
     if found:
         raise UserError(_report(path, text, found, overridden))
-    return _resolved(Experiment.model_validate(table))
+    return resolved(Experiment.model_validate(table))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Return what a preset file says, unchecked; UserError where it can't be read as TOML."""
+    return _parse(path, _read(path))
 
 
 def to_toml(experiment: Experiment) -> str:
@@ -92,8 +94,8 @@ def to_toml(experiment: Experiment) -> str:
     return tomli_w.dumps(experiment.model_dump(exclude_none=True))
 
 
-def _resolved(experiment: Experiment) -> Experiment:
-    """Fill in what the preset leaves to its surroundings, so that it repeats from anywhere."""
+def resolved(experiment: Experiment) -> Experiment:
+    """Fill in what a preset leaves to its surroundings, so that it repeats from anywhere."""
     data = {"image_size": resolved_image_size(experiment.data)}
     weights = experiment.model.weights
     if weights not in ("none", "imagenet"):
@@ -104,6 +106,13 @@ def _resolved(experiment: Experiment) -> Experiment:
             "model": experiment.model.model_copy(update={"weights": weights}),
         }
     )
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomli.loads(text)
+    except (tomli.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{printable(path)}: not valid TOML: {error}") from error
 
 
 def _override(table: dict[str, Any], item: str, overridden: dict[str, str]) -> str | None:

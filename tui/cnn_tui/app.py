@@ -77,10 +77,11 @@ class CnnTuiApp(App[str]):
     # --- pages -----------------------------------------------------------------------------
 
     def open_run(self, run_dir: Path) -> None:
-        """Show a run live."""
+        """Show a run live, unless it is shown already."""
         from cnn_tui.screens.live import LivePage
 
-        self.push_screen(LivePage(run_dir))
+        if not (isinstance(self.screen, LivePage) and self.screen.run_dir == run_dir):
+            self.push_screen(LivePage(run_dir))
 
     def new_experiment(self, from_run: Path | None = None) -> None:
         """Open the form of a new experiment, as a run was or empty."""
@@ -172,6 +173,8 @@ class CnnTuiApp(App[str]):
         """Load it in a thread, so that it is there when it is needed."""
 
         def load() -> None:
+            import cnn_tui.screens.live  # noqa: F401  (what draws charts)
+
             with contextlib.suppress(ImportError):  # told where it is needed
                 import cnn_core.runs.session  # noqa: F401
 

@@ -13,7 +13,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from cnn_core.errors import printable
+from cnn_core.errors import CnnTuiError, printable
 from cnn_core.files import to_json
 
 # A pipe has no width: there nothing is wrapped.
@@ -195,6 +195,16 @@ def seconds(value: float | None) -> str | None:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def sentence(error: Exception) -> str:
+    """Return what went wrong in one line, with the kind of an error that nobody foresaw."""
+    if isinstance(error, CnnTuiError):
+        return printable(error)
+    if isinstance(error, OSError):
+        return printable(f"{error.filename}: {error.strerror}" if error.filename else error)
+    lines = str(error).strip().splitlines()
+    return printable(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
 
 
 def age(created: float | None, now: float | None = None) -> str | None:

@@ -86,3 +86,12 @@ def open_index(data: Data, data_dir: Path) -> Index:
             f"data set {data.dataset!r}: cannot read {printable(error.filename)}: {error.strerror}"
         ) from error
     return index.keep_classes(data.classes) if data.classes else index
+
+
+def count_classes(data: Data, data_dir: Path) -> int:
+    """Return the number of classes, without the data where it is known.
+
+    Raises UserError where the data must be looked at and can't be.
+    """
+    known = len(data.classes) if data.classes else DATASETS[data.dataset].classes
+    return known if known is not None else len(open_index(data, data_dir).classes)

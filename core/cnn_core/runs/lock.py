@@ -92,6 +92,12 @@ def is_live(run_dir: Path) -> bool:
     return False
 
 
+def writer_elsewhere(run_dir: Path) -> str | None:
+    """Return the name of the other machine that writes the run now, None where none does."""
+    owner = _owner(run_dir)
+    return owner.host if owner is not None and _beats_elsewhere(owner) else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Owner:
     host: str

@@ -1,7 +1,6 @@
 """summary, split: what a preset will train, before it does."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,6 @@ from cnn_tui.options import DataDir, Json, PresetName, Settings
 from cnn_tui.output import narrate, print_json, print_table
 
 if TYPE_CHECKING:
-    from cnn_core.config import Data
     from cnn_core.summary import Summary
 
 
@@ -47,11 +45,12 @@ def summary(
     from cnn_core.config import Freeze, Model
 
     if preset is not None:
+        from cnn_core.datasets.catalog import count_classes
         from cnn_core.preset_files import load_experiment
 
         experiment = load_experiment(preset, settings)
         model, policy = experiment.model, experiment.freeze.policy
-        classes = classes or _count_classes(experiment.data, data_dir)
+        classes = classes or count_classes(experiment.data, data_dir)
         image_size = image_size or experiment.data.image_size
     else:
         from cnn_core.backbones.catalog import BACKBONES
@@ -125,16 +124,6 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
             f"note: the largest class trains on {max(counts)} images, the smallest on "
             f"{min(counts)}: accuracy will hide the small ones"
         )
-
-
-def _count_classes(data: "Data", data_dir: Path) -> int:
-    """Return the number of classes, from the data where it is there, else as it is known."""
-    from cnn_core.datasets.catalog import DATASETS, open_index
-
-    known = len(data.classes) if data.classes else DATASETS[data.dataset].classes
-    if known is not None:
-        return known
-    return len(open_index(data, data_dir).classes)
 
 
 def _print_summary(made: "Summary") -> None:

@@ -21,19 +21,19 @@ class Help(Dialog):
         Binding("f1,q", "cancel", "Close", id="help.close"),
     ]
 
-    def __init__(self, page: Screen[object], *, field_help: str = "") -> None:
+    def __init__(self, page: Screen[object]) -> None:
         super().__init__()
         self._text = page.HELP_TEXT if isinstance(page, Page) else ""
-        self._field_help = field_help
+        self._about_focus = page.help_on_focus() if isinstance(page, Page) else ""
         self._keys = _table_of_keys(page)
 
     def compose(self) -> ComposeResult:
-        """Put the text of the focused field first, then the page's, then the keys."""
+        """Put the text about the focus first, then the page's, then the keys."""
         with Vertical(classes="dialog help"):
             yield Static("Help", classes="dialog-title")
             with VerticalScroll():
-                if self._field_help:
-                    yield Static(literal(self._field_help), classes="dialog-text")
+                if self._about_focus:
+                    yield Static(literal(self._about_focus), classes="dialog-text")
                 if self._text:
                     yield Markdown(self._text)
                 yield Static(self._keys)

@@ -42,6 +42,10 @@ class Page(Screen[None]):
         """Yield the content; to be overridden."""
         return ()
 
+    def help_on_focus(self) -> str:
+        """Return what F1 shows first, about what has the focus; to be overridden."""
+        return ""
+
     def action_back(self) -> None:
         """Leave the page, unless it is the first one."""
         self.dismiss()

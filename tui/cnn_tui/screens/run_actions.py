@@ -1,7 +1,6 @@
 """What one can do with the runs of a list: train, stop, name, delete them and so on."""
 
 import asyncio
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +17,7 @@ from cnn_tui.run_choice import tags_of
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
 from cnn_tui.screens.runs_dialogs import NoteEditor
+from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
 _SHOWN = 10
@@ -236,8 +236,7 @@ class RunActions(Page):
     def action_copy(self) -> None:
         """Copy the headless command; show it too, as not every terminal takes it."""
         if row := self.current():
-            config = self._folder(row) / "config.toml"
-            command = shlex.join(["cnn-tui", "run", str(config), "--headless"])
+            command = headless_command(self._folder(row))
             self.app.copy_to_clipboard(command)
             self.tell(f"Copied: {command}")
 

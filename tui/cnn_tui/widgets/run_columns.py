@@ -136,7 +136,7 @@ def needed_widths(
 ) -> dict[Column, int]:
     """Return how wide each column would like to be to show these rows whole, and those before.
 
-    A column in which nothing stands is left out.
+    A column in which nothing stands is left out, unless it is always shown.
     """
     moment = Moment(places=places)
     widths = {}
@@ -147,7 +147,7 @@ def needed_widths(
             texts = {column.cell(row, moment)[0] for row in rows}
             widest = _WIDEST.get(column.key, 18)
             width = min(max(map(cell_len, texts), default=0), widest)
-        if width or column in before:
+        if width or column.rank == 0 or column in before:
             widths[column] = max(width, cell_len(column.title), before.get(column, 0))
     return widths
 

@@ -1,0 +1,20 @@
+"""From an experiment to a run; torch is loaded inside, so call these off the event loop."""
+
+from pathlib import Path
+
+from cnn_core.config import Experiment
+from cnn_tui.workplace import Workplace
+
+
+def check(experiment: Experiment, workplace: Workplace) -> None:
+    """Raise the UserError that training would end with; nothing is written."""
+    from cnn_core.runs.session import check_startable
+
+    check_startable(experiment, workplace.data_dir, workplace.device)
+
+
+def make_run(experiment: Experiment, workplace: Workplace) -> Path:
+    """Return the folder of a new run, queued; UserError where it can't be made."""
+    from cnn_core.runs.session import new_run
+
+    return new_run(workplace.runs_dir, experiment)

@@ -1,0 +1,231 @@
+"""Panes beside the form: what the draft will train on, each from one preview."""
+
+from itertools import zip_longest
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import DataTable, Static
+
+from cnn_tui.charts.glyphs import bar
+from cnn_tui.charts.plot import Curve
+from cnn_tui.output import literal
+from cnn_tui.preview_parts import (
+    DRAWS,
+    SAMPLES,
+    NetworkPreview,
+    SamplePreview,
+    SchedulePreview,
+    SplitPreview,
+)
+from cnn_tui.widgets.chart import Chart
+from cnn_tui.widgets.picture import Picture
+
+_BAR_WIDTH = 10
+
+
+class Pane(Vertical):
+    """A titled pane: a line or two of text above its content, or why there is none."""
+
+    def __init__(self, title: str, pane_id: str) -> None:
+        super().__init__(id=pane_id, classes="pane preview")
+        self.border_title = title
+        self._told = Static("loading…", classes="told", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Show the note above the content."""
+        yield self._told
+        with Vertical(classes="content"):
+            yield from self.compose_content()
+
+    def compose_content(self) -> ComposeResult:
+        """Yield the content; to be overridden."""
+        yield from ()
+
+    def fail(self, why: str) -> None:
+        """Show why there is no preview."""
+        self._tell(literal(why), there=False)
+
+    def _tell(self, text: Text, *, there: bool = True) -> None:
+        self._told.update(text)
+        self.set_class(not there, "-empty")
+
+
+class SplitPane(Pane):
+    """Images of each class and part."""
+
+    def __init__(self) -> None:
+        super().__init__("Split", "split")
+
+    def compose_content(self) -> ComposeResult:
+        """Show a row for each class."""
+        yield DataTable(cursor_type="row", zebra_stripes=False)
+
+    def show(self, preview: SplitPreview) -> None:
+        """Show the counts."""
+        total = preview.train + preview.val + preview.test
+        text = Text.assemble(
+            (f"{len(preview.rows)} classes", "bold"),
+            f"  train {preview.train:,}  val {preview.val:,}  test {preview.test:,}  ",
+            (f"of {total:,} images in ", "dim"),
+            (literal(preview.place).plain, "dim"),
+        )
+        if preview.imbalance:
+            text.append(f"\n⚠ {preview.imbalance}", self.app.theme_variables["warning"])
+        self._tell(text)
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        table.add_columns("class", *(Text(name, justify="right") for name in _PARTS), "share")
+        largest = max(row.train + row.val + row.test for row in preview.rows) or 1
+        for row in preview.rows:
+            counts = (row.train, row.val, row.test)
+            table.add_row(
+                literal(row.name),
+                *(Text(f"{count:,}", justify="right") for count in counts),
+                Text.assemble(
+                    (
+                        bar(sum(counts), largest, _BAR_WIDTH).plain,
+                        self.app.theme_variables["primary"],
+                    ),
+                    f" {100 * sum(counts) / total:5.1f} %",
+                ),
+            )
+
+
+_PARTS = ("train", "val", "test")
+
+
+class NetworkPane(Pane):
+    """Stages, totals and memory."""
+
+    def __init__(self) -> None:
+        super().__init__("Network", "network")
+
+    def compose_content(self) -> ComposeResult:
+        """Show everything as one text that scrolls."""
+        with VerticalScroll():
+            yield Static(id="stages")
+
+    def show(self, preview: NetworkPreview) -> None:
+        """Show the table of stages, and how far the memory of the device goes."""
+        summary = preview.summary
+        self._tell(
+            Text.assemble(
+                (f"{summary.total:,} parameters", "bold"),
+                f", {summary.trainable:,} train ({_percent(summary.trainable, summary.total)})",
+                (
+                    f"\n{preview.classes} classes, images of {preview.image_size} pixels a side",
+                    "dim",
+                ),
+            )
+        )
+        stages = Table(box=None, pad_edge=False, expand=False)
+        stages.add_column(Text("stage", "bold"), no_wrap=True)
+        stages.add_column(Text("output", "bold"), justify="right", no_wrap=True)
+        stages.add_column(Text("parameters", "bold"), justify="right", no_wrap=True)
+        stages.add_column(Text("", "bold"), no_wrap=True)
+        for stage in preview.stages:
+            trains = "● trains" if stage.trainable else "○ frozen" if stage.parameters else ""
+            if 0 < stage.trainable < stage.parameters:
+                trains = "◐ in part"
+            stages.add_row(
+                literal(stage.name),
+                "x".join(map(str, stage.output_shape)),
+                f"{stage.parameters:,}",
+                Text(trains, "" if stage.trainable else "dim"),
+            )
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(no_wrap=True, style="dim")
+        facts.add_column(justify="right", no_wrap=True)
+        facts.add_column(no_wrap=True, style="dim")
+        for fact in _facts(preview):
+            facts.add_row(*fact)
+        grid = Table.grid()
+        for part in (stages, Text(""), facts, self._warning(preview)):
+            grid.add_row(part)
+        self.query_one("#stages", Static).update(grid)
+
+    def _warning(self, preview: NetworkPreview) -> Text:
+        load = preview.load
+        free = load.memory_total - load.memory_used
+        if preview.summary.total_mb * 2**20 <= free:
+            return Text("")
+        return Text(
+            "⚠ more than the free memory: a smaller batch, with accumulate, takes less",
+            self.app.theme_variables["warning"],
+        )
+
+
+class SchedulePane(Pane):
+    """The learning rate over the run."""
+
+    def __init__(self) -> None:
+        super().__init__("Schedule", "schedule")
+
+    def compose_content(self) -> ComposeResult:
+        """Show the curve."""
+        yield Chart()
+
+    def show(self, preview: SchedulePreview) -> None:
+        """Show the curve below its words."""
+        self._tell(literal(preview.words))
+        self.query_one(Chart).show(
+            [Curve("learning rate", preview.epochs, preview.lr, 0)],
+            x_label="epoch",
+            marks=preview.marks,
+        )
+
+
+class SamplesPane(Pane):
+    """Training images, as stored and as augmented."""
+
+    def __init__(self) -> None:
+        super().__init__("Samples", "samples")
+
+    def compose_content(self) -> ComposeResult:
+        """Show the pictures, which may need more room than there is."""
+        with VerticalScroll():
+            for _ in range(SAMPLES):
+                yield Horizontal(*(Picture() for _ in range(1 + DRAWS)), classes="samples")
+
+    def show(self, preview: list[SamplePreview]) -> None:
+        """Show each image, then its augmented forms."""
+        self._tell(
+            Text("each as it is stored, then as it may be trained on; f5 draws others", "dim")
+        )
+        for row, sample in zip_longest(self.query(".samples"), preview):
+            row.display = sample is not None
+            if sample is not None:
+                first, *draws = row.query(Picture)
+                first.show(sample.before_HWC, sample.label)
+                for picture, image_HWC in zip(draws, sample.after_NHWC, strict=True):
+                    picture.show(image_HWC, " ")
+
+
+def _facts(preview: NetworkPreview) -> list[tuple[str, str, str]]:
+    """Return name, value and remark of what a step takes."""
+    summary, load = preview.summary, preview.load
+    free_mb = (load.memory_total - load.memory_used) / 2**20
+    batch = "found at the start" if preview.batch_size is None else f"{preview.batch_size:,}"
+    facts = [("batch size", batch, "")]
+    if preview.images_a_step is not None:
+        facts.append(("images a step", f"{preview.images_a_step:,}", ""))
+    if preview.steps is not None:
+        facts.append(("steps an epoch", f"{preview.steps:,}", ""))
+    whose = "of one image" if preview.batch_size is None else "of the batch"
+    facts += [
+        ("parameters", _mb(summary.params_mb), ""),
+        ("forward/backward", _mb(summary.forward_backward_mb), whose),
+        ("together", _mb(summary.total_mb), "with the images, float32"),
+        ("free", _mb(free_mb), f"of {_mb(load.memory_total / 2**20)}, {literal(load.name).plain}"),
+    ]
+    return facts
+
+
+def _mb(size: float) -> str:
+    return f"{size:,.0f} MB" if size >= 10 else f"{size:.2f} MB"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.3g} %" if whole else "–"
