@@ -125,7 +125,7 @@ trains them: this app, a shell, another machine.
         self._look()
 
     def _look(self) -> None:
-        if not any(worker.group == "look" and worker.is_running for worker in self.workers):
+        if all(worker.is_finished for worker in self.workers if worker.group == "look"):
             self.run_worker(self._poll(), group="look", exit_on_error=False)
 
     async def _poll(self) -> None:

@@ -9,6 +9,7 @@ from cnn_core.errors import printable
 from cnn_core.runs.index import Row
 from cnn_tui.charts.glyphs import sparkline
 from cnn_tui.output import age, percent, seconds
+from cnn_tui.run_choice import tags_of
 from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
 
 GAP = 2
@@ -85,8 +86,7 @@ def _age(row: Row, moment: Moment) -> tuple[str, str]:
 
 
 def _tags(row: Row, _: Moment) -> tuple[str, str]:
-    tags = row["tags"]
-    return _text(", ".join(map(str, tags)) if isinstance(tags, list) else tags), "muted"
+    return _text(", ".join(tags_of(row))), "muted"
 
 
 COLUMNS = (

@@ -92,7 +92,7 @@ class RunsTable(ScrollView, can_focus=True):
 
     def show(self, rows: Sequence[Row], *, sort: str, places: Mapping[str, int]) -> None:
         """Show these rows; ``sort`` is marked in the header, ``places`` are those in the queue."""
-        before = self.current
+        before, seen = self.current, self._is_cursor_seen()
         self.rows, self._sort = rows, sort
         self._index = {row["id"]: index for index, row in enumerate(rows)}
         self._moment = Moment(time.time(), places)
@@ -100,7 +100,8 @@ class RunsTable(ScrollView, can_focus=True):
         run_id = before["id"] if before else None
         place = self._index.get(run_id, self.cursor) if run_id else 0
         self.set_reactive(RunsTable.cursor, max(0, min(place, len(rows) - 1)))
-        self._scroll_to_cursor()
+        if seen:  # else somebody looks at other runs
+            self._scroll_to_cursor()
         self._redraw_changed()
         if self.current is not before:
             self.post_message(self.Highlighted(self.current))
@@ -128,7 +129,7 @@ class RunsTable(ScrollView, can_focus=True):
 
     def action_page(self, by: int) -> None:
         """Move the cursor by what is seen at once."""
-        self.cursor += by * max(1, self.size.height - _HEADER - 1)
+        self.cursor += by * max(1, self._page - 1)
 
     def action_to_end(self, index: int) -> None:
         """Move the cursor to the first or the last run."""
@@ -145,11 +146,19 @@ class RunsTable(ScrollView, can_focus=True):
         self._scroll_to_cursor()
         self.post_message(self.Highlighted(self.current))
 
-    def _scroll_to_cursor(self) -> None:
-        seen = max(1, self.size.height - _HEADER)
+    @property
+    def _page(self) -> int:
+        """Rows that are seen at once."""
+        return max(1, self.size.height - _HEADER)
+
+    def _is_cursor_seen(self) -> bool:
         top = round(self.scroll_y)
-        if not top <= self.cursor < top + seen:
-            y = self.cursor if self.cursor < top else self.cursor - seen + 1
+        return top <= self.cursor < top + self._page
+
+    def _scroll_to_cursor(self) -> None:
+        if not self._is_cursor_seen():
+            above = self.cursor < round(self.scroll_y)
+            y = self.cursor if above else self.cursor - self._page + 1
             self.scroll_to(y=y, animate=False, force=True)
 
     def on_focus(self) -> None:
