@@ -163,9 +163,36 @@ async def test_charts_share_a_budget_of_one_app() -> None:
 
 def test_a_budget_spaces_drawings_by_what_they_cost() -> None:
     budget = DrawBudget()
-    assert budget.take(100.0, 0.010)
-    assert not budget.take(100.0 + 0.010 / SHARE - 0.001, 0.010)
-    assert budget.take(100.0 + 0.010 / SHARE, 0.010)
+    assert budget.take("a", 100.0, 0.010)
+    assert not budget.take("a", 100.0 + 0.010 / SHARE - 0.001, 0.010)
+    assert budget.pause(100.0 + 0.010 / SHARE - 0.1) == pytest.approx(0.1)
+    assert budget.take("a", 100.0 + 0.010 / SHARE, 0.010)
+
+
+def test_charts_draw_in_turn() -> None:
+    budget = DrawBudget()
+    assert budget.take("a", 0.0, 1.0)
+    assert not budget.take("b", 1.0, 1.0)
+    assert not budget.take("a", 2.0, 1.0)
+    assert not budget.take("a", 51.0, 1.0)
+    assert budget.take("b", 51.0, 1.0)
+    assert not budget.take("b", 51.5, 1.0)
+    budget.leave("a")
+    assert budget.take("b", 101.0, 1.0)
+
+
+async def test_a_chart_that_goes_lets_others_draw() -> None:
+    async with bench() as (pilot, chart):
+        other = Chart()
+        await pilot.app.query_one(VerticalScroll).mount(other, before=chart)
+        other.show(curves(50), x_label="step", y_label="loss")
+        await until(pilot, lambda: other.drawings > 0)
+        budget = DrawBudget.of(pilot.app)
+        assert not budget.take(other, -1.0, 0.0)  # it waits, before the chart does
+        await other.remove()
+        chart.show([Curve("loss", np.array([1.0, 2]), np.array([7000.0, 9000]), 0)],
+                   x_label="step", y_label="loss")  # fmt: skip
+        await until(pilot, lambda: "9000" in shown(chart))
 
 
 async def test_the_title_is_literal() -> None:

@@ -91,18 +91,6 @@ class Chart(Widget, can_focus=True):
         else:
             self._draw_later()
 
-    def watch_log_y(self) -> None:
-        """Draw with the other axis."""
-        self._draw_now()
-
-    def watch_smoothing(self) -> None:
-        """Draw with the other average."""
-        self._draw_now()
-
-    def watch_zoom(self) -> None:
-        """Draw the other range."""
-        self._draw_now()
-
     def watch_title(self, title: str) -> None:
         """Put the title into the border, literally."""
         self.border_title = Content(printable(title)) if title else None
@@ -266,6 +254,7 @@ class Chart(Widget, can_focus=True):
         if self._timer is not None:  # the newest points are in it
             self._timer.stop()
             self._timer = None
+            DrawBudget.of(self.app).leave(self)
 
     def _ink(self) -> Ink:
         _, _, background, foreground = self.colors
@@ -275,18 +264,28 @@ class Chart(Widget, can_focus=True):
         self._stale = True
         self.refresh()
 
+    watch_log_y = watch_smoothing = watch_zoom = _draw_now
+
     def _draw_later(self) -> None:
         """Draw the new data when the rate and the budget allow it."""
         if not self._stale and self._timer is None:
             pause = 1 / float(getattr(self.app, "chart_fps", _FPS))
-            due = max(self._drawn_at + pause, DrawBudget.of(self.app).free_at)
-            self._timer = self.set_timer(max(due - time.monotonic(), 0.001), self._draw_if_due)
+            self._wait(self._drawn_at + pause - time.monotonic())
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self.set_timer(max(seconds, 0.001), self._draw_if_due)
 
     def _draw_if_due(self) -> None:
         self._timer = None
+        now, budget = time.monotonic(), DrawBudget.of(self.app)
         if not (self.screen.is_current and self.is_on_screen):
+            budget.leave(self)
             self._stale = True  # drawn when it shows
-        elif DrawBudget.of(self.app).take(time.monotonic(), self._cost):
+        elif budget.take(self, now, self._cost):
             self._draw_now()
         else:
-            self._draw_later()
+            self._wait(budget.pause(now))
+
+    def on_unmount(self) -> None:
+        """Let other charts draw."""
+        DrawBudget.of(self.app).leave(self)
