@@ -126,8 +126,9 @@ trains them: this app, a shell, another machine.
 
     def _look(self) -> None:
         if all(worker.is_finished for worker in self.workers if worker.group == "look"):
-            self.run_worker(self._poll(), group="look", exit_on_error=False)
+            self._poll()
 
+    @work(group="look", exit_on_error=False)
     async def _poll(self) -> None:
         def look() -> tuple[Changes, list[Row], dict[str, int]]:
             changes = self._watcher.poll()
