@@ -31,11 +31,12 @@ from cnn_tui.screens.save_preset import SavePreset
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.form_view import FieldRow, FormView
 from cnn_tui.widgets.picture import Picture
+from cnn_tui.widgets.preview_panes import NetworkPane
 from cnn_tui.widgets.title_bar import TitleBar
 
 
 @pytest.fixture(autouse=True)
-def _no_training(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def no_training(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Take runs without training them: what trains is tested elsewhere."""
     trained: list[Path] = []
 
@@ -84,8 +85,8 @@ def row(page: NewPage, key: str) -> FieldRow:
 
 
 def mistake(page: NewPage, key: str) -> str:
-    shown = row(page, key).query_one(".mistake", Static)
-    return str(shown.content) if shown.display else ""
+    shown = row(page, key).query(".mistake")
+    return " ".join(str(each.content) for each in shown.results(Static) if each.display)
 
 
 def told(page: NewPage, pane: str) -> str:
@@ -126,7 +127,7 @@ async def test_leaving_the_list_of_presets_leaves_the_page(app: CnnTuiApp) -> No
 
 
 async def test_mistakes_show_in_place_and_stop_the_start(
-    app: CnnTuiApp, folder: Folder, _no_training: list[Path]
+    app: CnnTuiApp, folder: Folder, no_training: list[Path]
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         page = await opened(app, pilot)
@@ -218,26 +219,37 @@ async def test_the_previews_are_what_the_core_says(app: CnnTuiApp) -> None:
 async def test_a_stale_preview_is_never_shown(
     app: CnnTuiApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
-    real = Previews.network
+    real, shown, computed = Previews.network, [], []
 
     def network(previews: Previews, draft: Any) -> Any:
-        seen.append(str(draft.model.options))
-        if len(seen) == 1:  # an edit arrives while this one is computed
-            app.call_from_thread(form_view.editor.__setattr__, "value", "widths = [8]")
+        computed.append(draft.model.options)
+        if draft.model.options == {"widths": [4]}:  # an edit arrives while this is computed
+            app.call_from_thread(setattr, options.editor, "value", "widths = [8]")
         return real(previews, draft)
 
     async with app.run_test(size=(200, 60)) as pilot:
         page = await opened(app, pilot)
-        form_view = row(page, "model.options")
-        shown: list[str] = []
+        await until(pilot, lambda: "94,762 parameters" in told(page, "network"))
+        options, pane = row(page, "model.options"), page.query_one(NetworkPane)
         monkeypatch.setattr(Previews, "network", network)
-        pane = page.query_one("#network")
         monkeypatch.setattr(pane, "show", lambda made: shown.append(made.summary.total))
-        page.query_one("PreviewPanel")._draft = None
-        form_view.editor.value = "widths = [4]"
+        options.editor.value = "widths = [4]"
         await until(pilot, lambda: shown)
+        assert computed == [{"widths": [4]}, {"widths": [8]}]
         assert shown == [314]
+
+
+async def test_fast_typing_is_never_overwritten(app: CnnTuiApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(app, pilot)
+        editor = row(page, "name").editor
+        editor.value = "first"
+        await pilot.pause()
+        texts = [f"name {number}" for number in range(50)]
+        for text in texts:  # messages of the earlier ones are still under way
+            editor.value = text
+        await until(pilot, lambda: form_of(page).text("name") == texts[-1])
+        assert editor.value == texts[-1]
 
 
 async def test_classes_of_any_name_are_shown_literally(app: CnnTuiApp, tmp_path: Path) -> None:
@@ -257,7 +269,7 @@ async def test_classes_of_any_name_are_shown_literally(app: CnnTuiApp, tmp_path:
 
 
 async def test_a_missing_data_set_is_told_in_place(
-    app: CnnTuiApp, folder: Folder, _no_training: list[Path]
+    app: CnnTuiApp, folder: Folder, no_training: list[Path]
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         page = await opened(app, pilot)
@@ -272,7 +284,7 @@ async def test_a_missing_data_set_is_told_in_place(
 
 
 async def test_start_makes_exactly_this_run(
-    app: CnnTuiApp, folder: Folder, _no_training: list[Path]
+    app: CnnTuiApp, folder: Folder, no_training: list[Path]
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         page = await opened(app, pilot)
@@ -282,7 +294,7 @@ async def test_start_makes_exactly_this_run(
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(app.screen, LivePage))
         [run_dir] = list_runs(folder.runs_dir)
-        assert _no_training == [run_dir]
+        assert no_training == [run_dir]
         made = Experiment.model_validate(tomli.loads((run_dir / "config.toml").read_text()))
         assert made == expected
         assert (made.train.epochs, made.tags) == (4, ["a", "b"])

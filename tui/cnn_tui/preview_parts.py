@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from cnn_core.config import Optim, Train
 from cnn_core.datasets.index import Images
@@ -22,6 +23,7 @@ IMBALANCE = 3
 """Largest over smallest class from which a warning is due."""
 SAMPLES = 4
 DRAWS = 3
+_SHOWN_SIDE = 96
 # More points than any chart has columns.
 _CURVE_POINTS = 600
 # Steps an epoch that stand in where they are not known.
@@ -78,7 +80,7 @@ class SchedulePreview:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamplePreview:
-    """A training image as it is stored, (S,S,3), and ``DRAWS`` of its augmented forms."""
+    """A training image as it is stored, (S,S,3), and ``DRAWS`` of its augmented forms, shrunk."""
 
     label: str
     before_HWC: Images
@@ -160,6 +162,19 @@ def augmented(
     batch_NCHW = torch.from_numpy(before_NHWC.repeat(DRAWS, axis=0)).permute(0, 3, 1, 2)
     after_NHWC = augmentation(batch_NCHW, generator).permute(0, 2, 3, 1).contiguous().numpy()
     return [
-        SamplePreview(label, pixels_HWC, after_NHWC[DRAWS * i : DRAWS * (i + 1)])
+        SamplePreview(
+            label,
+            _shrunk(pixels_HWC),
+            np.stack([_shrunk(image) for image in after_NHWC[DRAWS * i : DRAWS * (i + 1)]]),
+        )
         for i, (label, pixels_HWC) in enumerate(pictures)
     ]
+
+
+def _shrunk(image_HWC: Images) -> Images:
+    """Return the image no larger than it is ever shown: drawing happens on the event loop."""
+    if len(image_HWC) <= _SHOWN_SIDE:
+        return image_HWC
+    small = Image.fromarray(image_HWC).resize((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.BOX)
+    pixels_HWC: Images = np.asarray(small)
+    return pixels_HWC

@@ -127,28 +127,26 @@ split, the network, the learning rate and samples of what would be trained.
             self._form = Form(source)
         else:
             self._form.load(source)
-        self._show()
+        self._show(fill=True)
         self.query_one(FormView).take_focus()
         if source.dropped:
             self._tell_problem(f"unknown to this version, left out: {', '.join(source.dropped)}")
 
     # --- the form --------------------------------------------------------------------------------
 
-    def _show(self) -> None:
+    def _show(self, *, fill: bool = False) -> None:
         form = self._form
         if form is None:
             return
-        self.query_one(FormView).show(form)
+        self.query_one(FormView).show(form, fill=fill)
         self.query_one(PreviewPanel).show(form.draft())
         self._tell_problem("")
         counts = ((len(form.mistakes), "mistake"), (len(form.changes), "change"))
-        told = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
-        title = " · ".join([f"New experiment: {form.source.label}", *told])
+        parts = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
+        title = " · ".join([f"New experiment: {form.source.label}", *parts])
         self.query_one(TitleBar).page = title
-        changes = "; ".join(f"{c.key} {c.before} → {c.after}" for c in form.changes.values())
-        line = literal(changes or "no change yet")
-        line.no_wrap, line.overflow = True, "ellipsis"
-        self.query_one("#differences", Static).update(line)
+        told = "; ".join(f"{c.key} {c.before} → {c.after}" for c in form.changes.values())
+        self.query_one("#differences", Static).update(literal(told or "no change yet"))
         self._show_about()
 
     def _show_about(self) -> None:
@@ -190,7 +188,8 @@ split, the network, the learning rate and samples of what would be trained.
         """Take the last change back."""
         if self._form is None or not self._form.undo():
             self.tell("nothing to take back")
-        self._show()
+        else:
+            self._show(fill=True)
 
     def action_preview(self) -> None:
         """Go between form and previews."""

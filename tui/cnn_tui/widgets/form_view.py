@@ -34,13 +34,12 @@ class FieldRow(Widget):
         self.field = field
         self.editor = _editor(field, suggester)
         self.changed = False
-        self._mistake = Static(classes="mistake", markup=False)
+        self._mistake: Static | None = None  # most fields never need one
         self._shown = ""
 
     def compose(self) -> ComposeResult:
         """Put the editor to the right of the name, which the row itself shows."""
         yield self.editor
-        yield self._mistake
 
     def render(self) -> RenderResult:
         """Show the name, with a mark where the value differs from the source's."""
@@ -48,23 +47,30 @@ class FieldRow(Widget):
         return Text.assemble(mark, self.field.name)
 
     def show(self, form: Form, *, idle: bool) -> None:
-        """Take over text and state of the field."""
+        """Take over the state of the field; its text is the user's alone (see ``fill``)."""
         key = self.field.key
-        self._show_text(form.text(key))
         placeholder = form.placeholder(key)
         if isinstance(self.editor, Input) and self.editor.placeholder != placeholder:
             self.editor.placeholder = placeholder
         mistake = form.mistakes.get(key, "")
         self.set_class(bool(mistake), "-wrong")
         self.set_class(idle and not mistake, "-idle")
-        if mistake != self._mistake.content:
-            self._mistake.update(mistake)
+        if self._mistake is not None:
+            if mistake != self._mistake.content:
+                self._mistake.update(mistake)
+        elif mistake:
+            self._mistake = Static(mistake, classes="mistake", markup=False)
+            self.mount(self._mistake)
         changed = key in form.changes
         if changed != self.changed:
             self.changed = changed
             self.refresh()
 
-    def _show_text(self, text: str) -> None:
+    def fill(self, text: str) -> None:
+        """Replace what is entered, as loading and undoing do.
+
+        Never in answer to an edit: the user may have typed on since.
+        """
         self._shown = text
         if isinstance(self.editor, OneOf):
             self.editor.value = text
@@ -77,13 +83,14 @@ class FieldRow(Widget):
     def on_one_of_changed(self, event: OneOf.Changed) -> None:
         """Tell of another choice."""
         event.stop()
-        self._tell(event.value)
+        if event.one_of.value != self._shown:
+            self._tell(event.one_of.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell of another text, but not of control characters that show as escapes."""
         event.stop()
-        if event.value != printable(self._shown):
-            self._tell(event.value)
+        if event.input.value != printable(self._shown):
+            self._tell(event.input.value)
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Tell of other lines."""
@@ -161,7 +168,7 @@ class SectionBox(Vertical):
 
 
 class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """All sections; ``show`` brings them up to date with the form."""
+    """All sections; ``show`` brings them up to date after an edit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "app.focus_next", "Next field", show=False),
@@ -189,12 +196,14 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
         """Show the sections below each other."""
         yield from self._sections
 
-    def show(self, form: Form) -> None:
-        """Take over texts, mistakes and marks."""
+    def show(self, form: Form, *, fill: bool = False) -> None:
+        """Take over mistakes and marks; with ``fill`` the texts too, after loading or undoing."""
         self._form = form
         idle = form.idle()
         with self.app.batch_update():
             for key, row in self._rows.items():
+                if fill:
+                    row.fill(form.text(key))
                 row.show(form, idle=key in idle)
             for section in self._sections:
                 section.show(form)
