@@ -108,9 +108,8 @@ async def test_names_are_shown_literally(app: CnnTuiApp, folder: Folder) -> None
         await shown(pilot, len(HOSTILE))
         await pilot.pause()
         text = "\n".join(lines(app))
-        for part in ("[/]", "[bold red]x", "\\x1b[31mred", "a" * 20 + "", "名前は長い"):
+        for part in ("[/]", "[bold red]x", "\\x1b[31mred", "a" * 20, "名前は長い"):
             assert part in text
-        assert {len(line.encode("utf-16")) > 0 for line in lines(app)} == {True}
         for _ in HOSTILE:  # the preview too
             row = table(app).current
             assert row is not None
@@ -425,6 +424,10 @@ async def test_a_thousand_runs_draw_only_what_is_seen(app: CnnTuiApp, folder: Fo
         await pilot.press("ctrl+u")
         await shown(pilot, 1000)
         assert view.current is cursor
+        view.scroll_to(y=500, animate=False)
+        await pilot.pause()
+        view.show([*view.rows], sort="name", places={})  # as a poll does
+        assert round(view.scroll_y) == 500
         assert len(view._drawn) <= view.size.height
 
 

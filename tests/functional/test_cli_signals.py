@@ -1,10 +1,8 @@
 """Stopping, pausing, killing and resuming: nothing is lost, and nothing changes."""
 
-import os
-import pty
 import signal
-import subprocess
-import sys
+
+from pseudo_terminal import PseudoTerminal
 
 from cnn_core.preset_files import load_experiment
 from cnn_core.runs.session import new_run
@@ -115,29 +113,13 @@ def test_a_queued_run_starts_and_stops_when_nobody_reads_its_events(cli):
     assert (run_dir / "checkpoints/last.pt").is_file()
 
 
-# Takes the terminal on its standard streams as its own, as a shell in a window does.
-IN_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    "os.execv(sys.executable, [sys.executable, '-m', 'cnn_tui', *sys.argv[1:]])"
-)
-
-
 def test_a_closed_terminal_does_not_end_it(cli, slow, undisturbed):
-    ours, its = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", IN_TERMINAL, *slow],
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        start_new_session=True,
-        cwd=cli.folder,
-        env=cli.env | {"TERM": "xterm-256color"},
-    )
-    os.close(its)
-    run_dir = cli.wait_for(lambda: os.read(ours, 65536) and (cli.run_dirs() or None))[0]
-    cli.wait_for(lambda: os.read(ours, 65536) and cli.events(run_dir, "epoch_finished"))
-    os.close(ours)
-    assert process.wait(timeout=120) == 0
+    command = ["-m", "cnn_tui", *slow, "--headless"]
+    with PseudoTerminal(command, folder=cli.folder, env=cli.env) as terminal:
+        run_dir = terminal.wait_for(cli.run_dirs)[0]
+        terminal.wait_for(lambda: cli.events(run_dir, "epoch_finished"))
+        terminal.close()
+        assert terminal.exit_code() == 0
     assert cli.json("show", "last")["status"] == "finished"
     cli.assert_same_weights(run_dir, undisturbed, "last")
 

@@ -239,13 +239,20 @@ async def test_dragging_pans_and_a_double_click_shows_all() -> None:
 
 
 async def test_the_pointer_reads_values_and_draws_nothing() -> None:
+    def head() -> str:
+        return chart.render_line(0).text
+
     async with bench() as (pilot, chart):
         before = chart.drawings
         await pilot.hover(chart, offset=(40, 5))
-        await until(pilot, lambda: "step 4" in shown(chart) or "step 5" in shown(chart))
-        await pilot.hover("#above", offset=(1, 1))
-        await until(pilot, lambda: "step 5" not in shown(chart).split("\n")[0])
+        await until(pilot, lambda: "step 4" in head() or "step 5" in head())
         assert chart.drawings == before
+        chart.show([Curve("loss", np.array([0.0, 100]), np.array([77.0, 77]), 0)],
+                   x_label="step", y_label="loss", now=True)  # fmt: skip
+        await until(pilot, lambda: chart.drawings > before)
+        assert "loss 77" in head()
+        await pilot.hover("#above", offset=(1, 1))
+        await until(pilot, lambda: "step" not in head())
 
 
 async def test_small_charts_live_too() -> None:

@@ -63,7 +63,7 @@ class CnnTuiApp(App[str]):
         return RunsPage()
 
     def on_mount(self) -> None:
-        """Take the user's theme and keys; load torch while the first page is looked at."""
+        """Take the user's theme and keys."""
         self.register_theme(themes.DARK)
         self.register_theme(themes.LIGHT)
         if self.state.theme in self.available_themes:
@@ -73,7 +73,6 @@ class CnnTuiApp(App[str]):
         self.set_interval(_STATUS_INTERVAL_S, self._look_after_slot)
         if self._first is not None:
             self.train(self._first)
-        self.call_after_refresh(self._load_torch)
 
     # --- pages -----------------------------------------------------------------------------
 
@@ -170,7 +169,9 @@ class CnnTuiApp(App[str]):
         for bar in self.screen.query(TitleBar):
             bar.training = training
 
-    def _load_torch(self) -> None:
+    def load_torch(self) -> None:
+        """Load it in a thread, so that it is there when it is needed."""
+
         def load() -> None:
             import cnn_tui.screens.live  # noqa: F401  (what draws charts)
 

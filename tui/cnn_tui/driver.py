@@ -95,9 +95,13 @@ class PatientDriver(LinuxDriver):
                 if not data:
                     self.hang_up()
                     return
-                if text := decoder.decode(data):
-                    for message in parser.feed(text):
+                try:
+                    # No text is left of half a character; to the parser that would be the end.
+                    for message in parser.feed(text) if (text := decoder.decode(data)) else ():
                         self.process_message(message)
+                except (ValueError, OverflowError):
+                    # A report that the line garbled, with numbers that the parser can't take.
+                    parser = XTermParser(self._debug)
             for message in parser.tick():
                 self.process_message(message)
 
@@ -123,3 +127,4 @@ class PatientDriver(LinuxDriver):
             # Started twice, two threads would read the keys, and raw mode would seem the original.
             self.suspend_application_mode()
         self.resume_application_mode()
+        self._app.refresh()

@@ -13,6 +13,7 @@ from cnn_core.runs.index import Row
 from cnn_core.runs.removal import delete_run
 from cnn_core.runs.requests import send_request
 from cnn_core.runs.resumable import check_resumable
+from cnn_tui.run_choice import tags_of
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
 from cnn_tui.screens.runs_dialogs import NoteEditor
@@ -20,6 +21,7 @@ from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
 _SHOWN = 10
+_TYPED = 40
 _NEED_A_RUN = frozenset(
     {
         *("open", "clone", "resume", "stop", "pause", "compare"),
@@ -34,7 +36,7 @@ class RunActions(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New experiment", id="runs.new", tooltip="Set up a new experiment"),
         Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run live"),
-        Binding("e", "clone", "Edit copy", id="runs.clone", tooltip="A new run like this one"),
+        Binding("e", "clone", "Clone", id="runs.clone", tooltip="Set up a new run like this one"),
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="Train the run on, here"),
         Binding("x", "stop", "Stop", id="runs.stop", tooltip="Stop the run with a checkpoint"),
         Binding("p", "pause", "Pause", id="runs.pause", tooltip="Pause the run, or let it go on"),
@@ -169,7 +171,7 @@ class RunActions(Page):
             tags = await self.app.push_screen_wait(
                 Prompt(
                     f"Tags of {row['name']}",
-                    ", ".join(map(str, row["tags"])),
+                    ", ".join(tags_of(row)),
                     text="Words to find the run by, with commas between them.",
                 )
             )
@@ -208,8 +210,7 @@ class RunActions(Page):
         if alive:
             self.tell_error(f"{', '.join(alive)}: being trained, stop it first (x)")
             return
-        many = f"delete {len(rows)} runs"
-        wanted = many if len(rows) > 1 else str(rows[0]["name"]).strip()
+        wanted = _to_type(rows)
 
         def check(text: str) -> None:
             if text.strip() != wanted:
@@ -255,3 +256,11 @@ class RunActions(Page):
             self.tell_error(error)
             return False
         return True
+
+
+def _to_type(rows: list[Row]) -> str:
+    """Return what confirms a deletion: the name of one run, if that can be typed."""
+    name = str(rows[0]["name"]).strip()
+    if len(rows) == 1 and name.isascii() and name.isprintable() and 0 < len(name) <= _TYPED:
+        return name
+    return f"delete {len(rows)} run{'s' if len(rows) > 1 else ''}"

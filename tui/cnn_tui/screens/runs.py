@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from cnn_core.errors import UserError
 from cnn_core.runs.index import Row
-from cnn_core.runs.watcher import RunsWatcher
+from cnn_core.runs.watcher import Changes, RunsWatcher
 from cnn_tui.run_choice import choose_rows, sorted_by
 from cnn_tui.screens.run_actions import RunActions
 from cnn_tui.screens.runs_dialogs import SortRuns
@@ -125,22 +125,27 @@ trains them: this app, a shell, another machine.
         self._look()
 
     def _look(self) -> None:
-        if not any(worker.group == "look" and worker.is_running for worker in self.workers):
+        if all(worker.is_finished for worker in self.workers if worker.group == "look"):
             self.run_worker(self._poll(), group="look", exit_on_error=False)
 
     async def _poll(self) -> None:
-        def look() -> tuple[bool, list[Row], dict[str, int]]:
+        def look() -> tuple[Changes, list[Row], dict[str, int]]:
             changes = self._watcher.poll()
             places = {run_id: i for i, run_id in enumerate(self.cnn_app.slot.queue.ids(), 1)}
-            return bool(changes.changed or changes.gone), self._watcher.rows, places
+            return changes, self._watcher.rows, places
 
         try:
-            changed, rows, places = await asyncio.to_thread(look)
+            changes, rows, places = await asyncio.to_thread(look)
         except (UserError, OSError) as error:
             self._trouble = str(error)
             self._tell_status()
             return
+        if not self._looked:
+            self.call_after_refresh(self.cnn_app.load_torch)  # while the rows are looked at
+        changed = bool(changes.changed or changes.gone)
         if changed or places != self._places or not self._looked or self._trouble:
+            waiting = [row for row in rows if row["id"] in places]
+            self._table.measure([*changes.changed, *waiting], places)
             self._rows, self._places, self._looked, self._trouble = rows, places, True, ""
             self._table.marked &= {row["id"] for row in rows}
             self._show_rows()

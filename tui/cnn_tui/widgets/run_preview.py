@@ -17,6 +17,7 @@ from textual.widgets import Static
 from cnn_core.runs.follower import EventFollower
 from cnn_core.runs.index import Row
 from cnn_tui.output import literal, literal_lines
+from cnn_tui.run_choice import tags_of
 from cnn_tui.run_facts import changed_settings, result_facts, settings_text
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RunPreview(Vertical):
 
     def _begin(self) -> None:
         self._timer = None
-        if not any(worker.is_running for worker in self.workers if worker.node is self):
+        if all(worker.is_finished for worker in self.workers if worker.node is self):
             self.run_worker(self._load(), exit_on_error=False)
 
     async def _load(self) -> None:
@@ -117,8 +118,8 @@ class RunPreview(Vertical):
 
     def _tell(self, row: Row, run_dir: Path, settings: Text) -> None:
         facts = [*result_facts(row, run_dir), ("settings", settings)]
-        if row["tags"]:
-            facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
+        if tags := tags_of(row):
+            facts.append(("tags", literal(", ".join(tags))))
         if row["notes"]:
             facts.append(("notes", literal_lines(str(row["notes"]).strip())))
         facts.append(("id", literal(row["id"])))
