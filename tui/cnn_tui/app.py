@@ -137,9 +137,12 @@ class CnnTuiApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action that has a key here, and Textual's own commands."""
+        offered = {"command_palette"}
         for active in screen.active_bindings.values():
             binding, node = active.binding, active.node
-            if binding.description and active.enabled and binding.action != "command_palette":
+            # What several keys do is offered once.
+            if binding.description and active.enabled and binding.action not in offered:
+                offered.add(binding.action)
                 yield SystemCommand(
                     binding.description,
                     binding.tooltip or f"key {self.get_key_display(binding)}",
