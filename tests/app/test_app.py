@@ -48,7 +48,7 @@ async def test_the_palette_finds_the_actions_of_the_page(app: CnnTuiApp) -> None
         options = app.screen.query_one(OptionList)
         await until(pilot, lambda: options.option_count and options.highlighted == 0)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, NewPage))
+        await until(pilot, lambda: any(isinstance(page, NewPage) for page in app.screen_stack))
 
 
 async def test_a_theme_is_kept_for_the_next_start(app: CnnTuiApp, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ async def test_keys_are_remapped_by_their_ids(app: CnnTuiApp) -> None:
         await pilot.press("n")
         assert app.screen is page
         await pilot.press("ctrl+n")
-        await until(pilot, lambda: isinstance(app.screen, NewPage))
+        await until(pilot, lambda: any(isinstance(page, NewPage) for page in app.screen_stack))
 
 
 async def test_quitting_with_nothing_to_lose_asks_nothing(app: CnnTuiApp, folder: Folder) -> None:

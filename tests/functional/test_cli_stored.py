@@ -114,7 +114,16 @@ def test_compare_for_programs(stored):
     rows = list(csv.DictReader(io.StringIO(stored("compare", first, "last", "--csv").stdout)))
     assert [row["id"] for row in rows] == [first, second]
     assert [row["optim.lr"] for row in rows] == ["0.03", "0.001"]
-    assert "not both" in stored("compare", first, "last", "--csv", "--json", rc=2).stderr
+    assert "give one of" in stored("compare", first, "last", "--csv", "--json", rc=2).stderr
+
+
+def test_compare_for_papers(stored):
+    ids = [path.name for path in stored.run_dirs()]
+    markdown = stored("compare", *ids, "--markdown").stdout.splitlines()
+    assert markdown[0].startswith("| run | optim.lr | val acc (%) |")
+    assert len(markdown) == 4
+    latex = stored("compare", *ids, "--latex").stdout
+    assert latex.startswith("\\begin{tabular}{llrrrrrr}\n\\toprule\nrun & optim.lr & val acc")
 
 
 def test_one_run_is_nothing_to_compare(stored):

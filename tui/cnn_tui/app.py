@@ -1,6 +1,7 @@
 """The app: which pages there are, and what all of them share."""
 
 import contextlib
+import gc
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,7 +64,7 @@ class CnnTuiApp(App[str]):
         return RunsPage()
 
     def on_mount(self) -> None:
-        """Take the user's theme and keys; load torch while the first page is looked at."""
+        """Take the user's theme and keys."""
         self.register_theme(themes.DARK)
         self.register_theme(themes.LIGHT)
         if self.state.theme in self.available_themes:
@@ -73,15 +74,15 @@ class CnnTuiApp(App[str]):
         self.set_interval(_STATUS_INTERVAL_S, self._look_after_slot)
         if self._first is not None:
             self.train(self._first)
-        self.call_after_refresh(self._load_torch)
 
     # --- pages -----------------------------------------------------------------------------
 
     def open_run(self, run_dir: Path) -> None:
-        """Show a run live."""
+        """Show a run live, unless it is shown already."""
         from cnn_tui.screens.live import LivePage
 
-        self.push_screen(LivePage(run_dir))
+        if not (isinstance(self.screen, LivePage) and self.screen.run_dir == run_dir):
+            self.push_screen(LivePage(run_dir))
 
     def new_experiment(self, from_run: Path | None = None) -> None:
         """Open the form of a new experiment, as a run was or empty."""
@@ -169,9 +170,16 @@ class CnnTuiApp(App[str]):
         for bar in self.screen.query(TitleBar):
             bar.training = training
 
-    def _load_torch(self) -> None:
+    def load_torch(self) -> None:
+        """Load it in a thread, so that it is there when it is needed."""
+
         def load() -> None:
+            import cnn_tui.screens.live  # noqa: F401  (what draws charts)
+
             with contextlib.suppress(ImportError):  # told where it is needed
                 import cnn_core.runs.session  # noqa: F401
+            # The modules' objects live for ever: a full collection need not visit them, which
+            # would hold up the screen for half a second each time.
+            gc.freeze()
 
         threading.Thread(target=load, name="load torch", daemon=True).start()

@@ -175,6 +175,11 @@ def literal(value: Any) -> Text:
     return Text("–" if value is None else printable(value))
 
 
+def literal_lines(value: str) -> Text:
+    """Return text of several lines, each of them literal."""
+    return Text("\n").join(literal(line) for line in value.split("\n"))
+
+
 def percent(value: float | None) -> str | None:
     """Return an accuracy in 0..1 as a percentage with two decimals, NaN as such."""
     return None if value is None else f"{100 * value:.2f}%"

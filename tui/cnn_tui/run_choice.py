@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from cnn_core.runs.index import Row
 from cnn_core.runs.select import filter_rows, sort_rows
 
-# Whoever compares, quotes or joins writes an expression; anything else are words to look for.
-_EXPRESSION = re.compile(r"[<>=!\"'()\[\]]|\b(?:and|or|not|in)\b")
+# Whoever compares, quotes, joins or names a value of a section writes an expression; anything
+# else are words to look for.
+_SECTIONS = (
+    "best|last|test|test_last|params|split|timing|config|data|model|freeze|augment|optim|train"
+)
+_EXPRESSION = re.compile(rf"[<>=!\"'()\[\]]|\b(?:and|or|not|in)\b|\b(?:{_SECTIONS})\.")
 _SEARCHED = ("name", "id", "status", "dataset", "backbone", "freeze", "augmentation")
 _ASCENDING = frozenset({"name", "id", "status", "dataset", "backbone", "freeze", "augmentation"})
 

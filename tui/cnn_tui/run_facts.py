@@ -9,7 +9,7 @@ from rich.text import Text
 from cnn_core.files import to_json
 from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.index import Row
-from cnn_tui.output import literal, percent, seconds
+from cnn_tui.output import literal, literal_lines, percent, seconds
 from cnn_tui.status import STATUS_SIGNS
 
 _LABELS = ("name", "notes", "tags")
@@ -38,7 +38,7 @@ def result_facts(row: Row, run_dir: Path) -> list[tuple[str, Text]]:
     if split["train"] is not None:
         parts = " + ".join(f"{split[part]:,}" for part in ("train", "val", "test"))
         facts.append(("images", f"{parts}, {split['classes']} classes"))
-    return [(name, lines(value)) for name, value in facts]
+    return [(name, literal_lines(value)) for name, value in facts]
 
 
 def changed_settings(row: Row) -> tuple[str, dict[str, tuple[Any, Any]]]:
@@ -89,8 +89,3 @@ def settings_text(against: str, changed: dict[str, tuple[Any, Any]]) -> Text:
 
 def _setting(value: Any) -> Text:
     return literal(value if value is None or isinstance(value, str) else to_json(value))
-
-
-def lines(value: str) -> Text:
-    """Return text of several lines, each of them literal."""
-    return Text("\n").join(literal(line) for line in value.split("\n"))

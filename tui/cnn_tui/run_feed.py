@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnn_core.runs.clock import RunClock
 from cnn_core.runs.follower import EventFollower
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.reader import read_config, read_created
@@ -44,6 +45,7 @@ class RunFeed:
     status: str = "queued"
     began: float | None = None
     latest: float | None = None
+    _clock: RunClock = field(init=False)
     _summary: RunSummary = field(init=False)
     _follower: EventFollower = field(init=False)
     _restarts: int = 0
@@ -72,29 +74,46 @@ class RunFeed:
             self._fold(moment, event)
         return self._look_whether_live(changed=bool(timed)) or bool(timed)
 
+    def elapsed_s(self, now: float) -> float:
+        """Return the seconds of running up to ``now`` (Unix seconds), without the gaps."""
+        told = self._clock.total_s()
+        return told + max(0.0, now - (self.latest or now)) if self.status in _ALIVE else told
+
+    @property
+    def pace(self) -> StepsDone | EpochFinished | None:
+        """The latest event of this sitting that tells speed and learning rate."""
+        if self.steps is None or self.epoch is None:
+            return self.steps or self.epoch
+        return self.steps if self.steps.epoch > self.epoch.epoch else self.epoch
+
     def eta_s(self) -> float | None:
         """Return the seconds until the last epoch ends at the present speed, None if unknown."""
-        if self.started is None or self.steps is None or self.status != "running":
+        if self.started is None or self.pace is None or self.status != "running":
             return None
-        left = self.started.epochs * self.started.steps_per_epoch - self.steps.global_step
+        per_epoch = self.started.steps_per_epoch
+        done = self.steps.global_step if self.steps else 0
         if self.epoch is not None:  # whole epochs include the validation
-            per_step = self.epoch.seconds / self.started.steps_per_epoch
-        elif self.steps.images_per_s > 0:
-            per_step = self.started.train / self.started.steps_per_epoch / self.steps.images_per_s
+            done = max(done, self.epoch.epoch * per_epoch)
+            per_step = self.epoch.seconds / per_epoch
+        elif self.pace.images_per_s > 0:
+            per_step = self.started.train / per_epoch / self.pace.images_per_s
         else:
             return None
-        return max(0.0, left * per_step)
+        return max(0.0, (self.started.epochs * per_epoch - done) * per_step)
 
     def _forget(self) -> None:
         self.series = RunSeries()
         self.started = self.steps = self.epoch = self.preparing = self.finished = None
         self.tests, self.log = {}, []
+        self.began = self.latest = None
+        self._clock = RunClock()
         self._summary = RunSummary(
             self.run_dir.name, read_config(self.run_dir), read_created(self.run_dir)
         )
 
     def _fold(self, moment: float, event: Event) -> None:
         self.series.fold(moment, event)
+        self._clock.fold(moment, event)
         self._summary.fold(moment, event)
         self.began = self.began or moment
         self.latest = moment

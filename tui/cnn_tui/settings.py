@@ -91,7 +91,9 @@ class State:
     x_axis: str = "epoch"
     smoothing: float = 0.0
     log_y: bool = False
-    hidden_panes: list[str] = dataclasses.field(default_factory=list)
+    hidden_panes: list[str] = dataclasses.field(
+        default_factory=lambda: ["medium:rate", "tall:rate", "tall:classes", "tall:log"]
+    )
     path: Path | None = None
 
     @classmethod

@@ -28,6 +28,7 @@ class TrainingSlot:
         # Runs left waiting by an earlier session start when told to, not by a look at them.
         self.queue_on = False
         self.current: Path | None = None
+        self.refused: dict[str, str] = {}  # why runs could not be trained at all, by id
         self._errors: list[str] = []
 
     @property
@@ -106,6 +107,7 @@ class TrainingSlot:
                 return
             self._control = Control()
             self.current = run_dir
+            self.refused.pop(run_dir.name, None)
         try:
             from cnn_core.runs.session import train_run  # loads torch
 
@@ -119,7 +121,11 @@ class TrainingSlot:
             ):
                 pass
         except (CnnTuiError, OSError) as error:
-            self._errors.append(str(error))
+            self._refuse(run_dir, str(error))
         except Exception as error:  # noqa: BLE001  (the thread must live on for the queue)
             _log.exception("training %s ended", run_dir.name)
-            self._errors.append(f"{run_dir.name}: {type(error).__name__}: {error}")
+            self._refuse(run_dir, f"{run_dir.name}: {type(error).__name__}: {error}")
+
+    def _refuse(self, run_dir: Path, why: str) -> None:
+        self._errors.append(why)
+        self.refused[run_dir.name] = why

@@ -1,5 +1,6 @@
 """Making and finding run folders: ``<YYYYMMDD-HHMMSS>-<slug of name>-<4 hex>``."""
 
+import os
 import re
 import secrets
 import shutil
@@ -58,19 +59,30 @@ def create_run(runs_dir: Path, name: str, config_toml: str, environment: dict[st
         ) from error
 
 
-def list_runs(runs_dir: Path) -> list[Path]:
-    """Return the folders of all runs, sorted by id; other folders are none of ours.
+def run_ids(runs_dir: Path) -> list[str]:
+    """Return the ids of all runs, sorted; folders of other names are none of ours.
 
     A folder that does not exist holds no runs; one that can't be read is a UserError.
     """
     try:
-        return sorted(
-            path for path in runs_dir.iterdir() if _RUN_ID.fullmatch(path.name) and path.is_dir()
-        )
+        with os.scandir(runs_dir) as entries:  # tells folders from files without a stat of each
+            return sorted(
+                entry.name for entry in entries if is_run_id(entry.name) and entry.is_dir()
+            )
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UserError(f"runs folder {printable(runs_dir)}: {error.strerror}") from error
+
+
+def list_runs(runs_dir: Path) -> list[Path]:
+    """Return the folders of all runs, sorted by id; UserError if ``runs_dir`` can't be read."""
+    return [runs_dir / run_id for run_id in run_ids(runs_dir)]
+
+
+def is_run_id(name: str) -> bool:
+    """Return whether a folder of this name in a folder of runs is one of ours."""
+    return _RUN_ID.fullmatch(name) is not None
 
 
 def find_run(runs_dir: Path, reference: str) -> Path:

@@ -1,109 +1,71 @@
-"""A brief row for each run of a folder, fast for thousands of them."""
+"""The rows of a folder of runs, fast for thousands of them."""
 
 import contextlib
 import json
-from functools import partial
 from pathlib import Path
-from typing import Any, get_args
 
-from cnn_core.errors import UserError
-from cnn_core.files import Stamp, stamp_of, write_atomically
-from cnn_core.runs.directory import list_runs
-from cnn_core.runs.dotted import value_at
+from cnn_core.files import Stamp, write_atomically
+from cnn_core.runs.directory import run_ids
 from cnn_core.runs.encoding import json_bytes, restore_numbers
-from cnn_core.runs.reader import SUMMARY, as_of_now, fold_events, parse_summary
+from cnn_core.runs.rows import Row as Row
+from cnn_core.runs.rows import RowReader, row_of
 from cnn_core.runs.summary_state import RunSummary
-from cnn_core.training.events import EndStatus
 
 INDEX = ".index.json"
-SERIES_LENGTH = 40
 
-Row = dict[str, Any]
+_Cache = dict[str, tuple[Stamp, Row]]
 
 
 def run_rows(runs_dir: Path) -> list[Row]:
-    """Return a row for each run, sorted by id.
+    """Return a row for each run, sorted by id, as ``RowReader.read`` describes it.
 
-    A row is the document of ``show --json`` without ``history``, and with ``val_acc_series``
-    (at most 40 of the epochs' validation accuracies, evenly spaced, the last one included),
-    ``dataset``, ``backbone``, ``freeze`` and ``augmentation``. Ages count from ``created``.
-    A damaged run has the status "failed" and says why in ``error``.
-
-    Rows of runs that ended are kept in ``.index.json``; it is only a cache, and a folder that
-    can't be written works as well. Raises UserError if ``runs_dir`` can't be read.
+    Raises UserError if ``runs_dir`` can't be read.
     """
-    cached = _read_cache(runs_dir)
-    kept: dict[str, tuple[Stamp, Row]] = {}
-    rows = []
-    for run_dir in list_runs(runs_dir):
-        stamp, row = _stamped_row(run_dir, cached.get(run_dir.name))
-        if stamp is not None and row["status"] in get_args(EndStatus):
-            kept[run_dir.name] = (stamp, row)
-        rows.append(as_of_now(run_dir, row, partial(_fresh_row, run_dir)))
-    if {name: stamp for name, (stamp, _) in cached.items()} != {
-        name: stamp for name, (stamp, _) in kept.items()
-    }:
-        _write_cache(runs_dir, kept)
-    return rows
+    return RunIndex(runs_dir).rows()
 
 
-def _stamped_row(run_dir: Path, cached: tuple[Stamp, Row] | None) -> tuple[Stamp | None, Row]:
-    """Return the run's row, and the stamp of the summary.json that it shows, if that is whole."""
-    path = f"{run_dir}/{SUMMARY}"
-    try:
-        if cached is not None and cached[0] == stamp_of(path):
-            return cached
-        with open(path, "rb") as file:  # noqa: PTH123 (faster)
-            return stamp_of(file.fileno()), _row(parse_summary(file.read()))
-    except (OSError, ValueError):
-        return None, _damaged_row(run_dir)
+class RunIndex:
+    """The rows of a folder of runs; every look after the first reads only what changed.
+
+    For the first one, rows of runs that ended are kept in ``.index.json``; it is only a cache,
+    and a folder that can't be written works as well.
+    """
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = runs_dir
+        self._reader = RowReader(runs_dir)
+        self._opened = False
+
+    def rows(self) -> list[Row]:
+        """Return a row for each run, sorted by id; the row of an unchanged run is the same object.
+
+        Raises UserError if the folder can't be read.
+        """
+        ids = run_ids(self._runs_dir)
+        if self._opened:
+            return self._read(ids)
+        self._opened = True
+        cached = _read_cache(self._runs_dir)
+        for run_id in cached.keys() & set(ids):
+            self._reader.remember(run_id, *cached[run_id])
+        rows = self._read(ids)
+        ended = self._reader.ended()
+        if _stamps(ended) != _stamps(cached):
+            _write_cache(self._runs_dir, ended)
+        return rows
+
+    def _read(self, ids: list[str]) -> list[Row]:
+        return [row for run_id in ids if (row := self._reader.read(run_id)) is not None]
 
 
-def _fresh_row(run_dir: Path) -> Row:
-    return _stamped_row(run_dir, None)[1]
+_ROW_KEYS = row_of(RunSummary("", {}, None).document()).keys()
 
 
-def _damaged_row(run_dir: Path) -> Row:
-    """Return the row of a run whose summary.json is of no use."""
-    try:
-        return _row(fold_events(run_dir).document())
-    except (UserError, OSError) as error:
-        empty = RunSummary(run_dir.name, {}, None).document()
-        return _row(empty | {"status": "failed", "error": f"damaged run: {error}"})
+def _stamps(entries: _Cache) -> dict[str, Stamp]:
+    return {run_id: stamp for run_id, (stamp, _) in entries.items()}
 
 
-def _row(document: dict[str, Any]) -> Row:
-    config = document["config"]
-    return {
-        **{key: value for key, value in document.items() if key != "history"},
-        "val_acc_series": _series([epoch.get("val_acc") for epoch in document["history"]]),
-        "dataset": value_at(config, "data.dataset"),
-        "backbone": value_at(config, "model.backbone"),
-        "freeze": value_at(config, "freeze.policy"),
-        "augmentation": _augmentation(config),
-    }
-
-
-def _series(values: list[Any]) -> list[float]:
-    known = [value for value in values if isinstance(value, int | float)]
-    if len(known) <= SERIES_LENGTH:
-        return known
-    step = (len(known) - 1) / (SERIES_LENGTH - 1)
-    return [known[round(index * step)] for index in range(SERIES_LENGTH)]
-
-
-def _augmentation(config: dict[str, Any]) -> Any:
-    """Return the policy's name, or the names of the transforms given instead of one."""
-    transforms = value_at(config, "augment.transforms")
-    if not isinstance(transforms, list):
-        return value_at(config, "augment.policy")
-    return "+".join(str(item.get("name")) for item in transforms if isinstance(item, dict))
-
-
-_ROW_KEYS = _row(RunSummary("", {}, None).document()).keys()
-
-
-def _read_cache(runs_dir: Path) -> dict[str, tuple[Stamp, Row]]:
+def _read_cache(runs_dir: Path) -> _Cache:
     """Return the cached rows by id; a cache that is absent or damaged holds none."""
     try:
         entries = json.loads((runs_dir / INDEX).read_bytes())
@@ -116,7 +78,7 @@ def _read_cache(runs_dir: Path) -> dict[str, tuple[Stamp, Row]]:
         return {}
 
 
-def _write_cache(runs_dir: Path, entries: dict[str, tuple[Stamp, Row]]) -> None:
+def _write_cache(runs_dir: Path, entries: _Cache) -> None:
     content = json_bytes(entries)
     # A read-only or full folder costs time at the next listing, and nothing else.
     with contextlib.suppress(OSError):

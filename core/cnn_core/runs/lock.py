@@ -43,20 +43,21 @@ class RunLock:
 
         lock = FileLock(self._run_dir / LOCK, thread_local=False)
         with contextlib.ExitStack() as stack:
+            heartbeat = self._run_dir / HEARTBEAT
+            owner = {"host": _host(), "pid": os.getpid(), "time": time.time()}
             try:
                 stack.enter_context(lock.acquire(timeout=_PATIENCE_S))
+                _check_not_deleted(self._run_dir)
+                # Some network file systems keep locks to one machine: there the heartbeat decides.
+                if _beats_elsewhere(_owner(self._run_dir)):
+                    raise RunHeldError(_refusal(self._run_dir))
+                write_atomically(heartbeat, lambda file: file.write(json_bytes(owner)), sync=False)
             except Timeout:
                 raise RunHeldError(_refusal(self._run_dir)) from None
             except OSError as error:
                 raise UserError(
                     f"run {printable(self._run_dir.name)}: can't be written: {error.strerror}"
                 ) from error
-            # Some network file systems keep locks to one machine: there the heartbeat decides.
-            if _beats_elsewhere(_owner(self._run_dir)):
-                raise RunHeldError(_refusal(self._run_dir))
-            heartbeat = self._run_dir / HEARTBEAT
-            owner = {"host": _host(), "pid": os.getpid(), "time": time.time()}
-            write_atomically(heartbeat, lambda file: file.write(json_bytes(owner)), sync=False)
             stack.callback(heartbeat.unlink, missing_ok=True)
             stack.enter_context(_beating(heartbeat))
             self._exit = stack.pop_all()
@@ -91,6 +92,12 @@ def is_live(run_dir: Path) -> bool:
     return False
 
 
+def writer_elsewhere(run_dir: Path) -> str | None:
+    """Return the name of the other machine that writes the run now, None where none does."""
+    owner = _owner(run_dir)
+    return owner.host if owner is not None and _beats_elsewhere(owner) else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Owner:
     host: str
@@ -107,6 +114,14 @@ def _owner(run_dir: Path) -> _Owner | None:
         return _Owner(str(record["host"]), int(record["pid"]), age_s)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _check_not_deleted(run_dir: Path) -> None:
+    """Raise UserError where taking the lock has made the folder of a run deleted just before."""
+    if [path.name for path in run_dir.iterdir()] == [LOCK]:
+        (run_dir / LOCK).unlink()
+        run_dir.rmdir()
+        raise UserError(f"run {printable(run_dir.name)}: it was deleted")
 
 
 def _host() -> str:

@@ -18,7 +18,7 @@ CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
 SUMMARY = "summary.json"
 
-_ALIVE = ("running", "paused")
+ALIVE = ("running", "paused")
 _SHAPE = RunSummary("", {}, None).document()
 _NUMERIC = ("best", "last", "test", "test_last", "params", "split", "timing")
 _EPOCH = frozenset({"epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"})
@@ -119,12 +119,12 @@ def as_of_now(
     It is "interrupted" if there is no such process any more, and has the name, notes and tags
     that config.toml holds now, which the process writes at the end of an epoch only.
     """
-    if document["status"] not in _ALIVE:
+    if document["status"] not in ALIVE:
         return document
     if not is_live(run_dir):
         # It may have ended since the document was read; now there is nobody to change it.
         document = read_again()
-        if document["status"] not in _ALIVE:
+        if document["status"] not in ALIVE:
             return document
         document = document | {"status": "interrupted"}
     try:

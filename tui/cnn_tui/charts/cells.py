@@ -7,6 +7,8 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Span, Text
 
+RULE = "┈"  # of the grid: quiet without colours, too
+
 
 class Cells:
     """Rows from the top; a character that is two cells wide stands before an empty string."""
@@ -40,9 +42,9 @@ class Cells:
         self.roles[:0] = other.roles
 
     def free(self, column: int, row: int, width: int) -> bool:
-        """Return whether cells are inside and blank."""
+        """Return whether cells are inside and have nothing but a line of the grid."""
         part = self.characters[row][max(column, 0) : column + width]
-        return column >= 0 and len(part) == width and all(c == " " for c in part)
+        return column >= 0 and len(part) == width and set(part) <= {" ", RULE}
 
     def segments(self, styles: Sequence[Style]) -> list[list[Segment]]:
         """Return the rows, roles as styles; blanks go with what stands before them."""

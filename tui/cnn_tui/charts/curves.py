@@ -9,13 +9,14 @@ from cnn_tui.charts.series import Floats, ordered, smooth
 
 Range = tuple[float, float]
 
-# Larger numbers have no span in floating point.
-HUGE = 1e300
+# Numbers beyond, which single precision has not, are left out: spans between them and margins
+# around them have no float. A logarithmic axis goes down to the reciprocal.
+HUGE = 1e150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A labelled series; ``style`` is an index in the palette of 8 colours and markers."""
+    """A labelled series; ``style`` is an index in the palette's 8 colours and 16 styles."""
 
     label: str
     x: Floats
@@ -64,7 +65,7 @@ def lines_of(curve: Curve, view: View) -> list[Line]:
     x, y = ordered(_finite(curve.x[:count]), _finite(curve.y[:count]))
     smoothed = smooth(y, view.smoothing)
     if view.log_y:
-        y, smoothed = (np.where(values > 0, values, np.nan) for values in (y, smoothed))
+        y, smoothed = (np.where(values > 1 / HUGE, values, np.nan) for values in (y, smoothed))
     line = Line(x, smoothed, role_of(curve), True)
     if not view.smoothing or curve.faded:
         return [line]

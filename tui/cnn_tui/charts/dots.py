@@ -35,8 +35,6 @@ class Canvas:
 
         A faded curve vanishes where another is drawn over it.
         """
-        # A line that leaves the canvas needs no dot beyond the next canvas.
-        y = np.clip(y, -4 * self.rows, 8 * self.rows)
         column, row = _dots(x, y)
         inside = (column >= 0) & (column < 2 * self.columns) & (row >= 0) & (row < 4 * self.rows)
         column, row = column[inside], row[inside]

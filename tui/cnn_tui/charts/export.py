@@ -10,13 +10,14 @@ import numpy as np
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
 from cnn_tui.charts.curves import Curve, View, lines_of
-from cnn_tui.charts.palette import FADED, STYLES, curve_rgb
+from cnn_tui.charts.palette import COLOURS, FADED, STYLES, curve_rgb
+from cnn_tui.charts.series import within
 
 _SUFFIXES = (".png", ".svg")
 
-# Of the styles, in the order of the palette; hollow markers and dashes for the second half.
-_MARKERS = "o^sDo^sD"
-_DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
+# Of the styles, in the order of the palette; dashes and hollow markers beside the colours.
+_MARKERS = "o^sDo^sD" + "^sDo^sDo"
+_DASHES = 4 * ("-",) + 4 * ("--",) + 8 * (":",)
 
 
 def save_chart(path: Path, curves: Sequence[Curve], view: View, title: str = "") -> None:
@@ -42,18 +43,19 @@ def _figure(curves: Sequence[Curve], view: View, title: str) -> Any:
 
     figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    handles = [
-        _drawn(axes, line.x, line.y, line.role, marked=line.marked)
-        for curve in curves
-        for line in lines_of(curve, view)
-    ]
-    handles = [handle for handle in handles if handle.get_marker() != "None"]
+    handles = []
+    for line in [line for curve in curves for line in lines_of(curve, view)]:
+        x, y = line.x, line.y
+        if view.x_range is not None:  # so that y is scaled to what is seen
+            x, y = within(x, y, view.x_range)
+        handle = _drawn(axes, x, y, line.role, marked=line.marked)
+        if line.marked:
+            handles.append(handle)
     for at, label in view.marks:
         axes.axvline(at, color="0.5", linewidth=0.8, linestyle=":")
-        place = (at, 1.0)
         axes.annotate(
             _literal(label),
-            place,
+            (at, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(3, -10),
             textcoords="offset points",
@@ -87,7 +89,7 @@ def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool) -> Any:
         linestyle=_DASHES[style],
         marker=_MARKERS[style] if marked else "None",
         markersize=5,
-        markerfacecolor="white" if style >= STYLES // 2 else None,
+        markerfacecolor="white" if style % COLOURS >= COLOURS // 2 else None,
         markevery=(style * apart // STYLES, apart) if np.isfinite(y).sum() > 1 else None,
     )
     return handle

@@ -10,7 +10,7 @@ from typing import Any
 
 from textual_plotext import Plot
 
-from cnn_tui.charts.cells import Cells
+from cnn_tui.charts.cells import RULE, Cells
 from cnn_tui.charts.palette import GRID, MUTED
 from cnn_tui.charts.ticks import Tick
 
@@ -40,10 +40,10 @@ def axes(
     figure._set_sizes()
     figure._build_matrix()
     matrix = figure.monitor.matrix
-    # Blanks have no colour there. A dotted line is quiet without colours, too.
+    # Blanks have no colour there.
     roles = [[r if isinstance(r, int) else MUTED for r in row] for row in matrix.fullground[::-1]]
     characters = [
-        ["┈" if role == GRID else character for character, role in zip(row, of_row, strict=True)]
+        [RULE if role == GRID else character for character, role in zip(row, of_row, strict=True)]
         for row, of_row in zip(matrix.marker[::-1], roles, strict=True)
     ]
     return Cells(characters, roles)

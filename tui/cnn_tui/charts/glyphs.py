@@ -34,6 +34,9 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def _mean(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    if math.isfinite(mean):
+        return mean
     finite = [value for value in values if math.isfinite(value)]
     return math.fsum(value / len(finite) for value in finite) if finite else math.nan
 

@@ -7,8 +7,10 @@ from rich.color import Color
 from rich.color_triplet import ColorTriplet
 from rich.style import Style
 
-STYLES = 8
-MARKERS = "●▲■◆○△□◇"
+COLOURS = 8
+# The second half has the colours of the first, with the marker of the next one.
+STYLES = 2 * COLOURS
+MARKERS = "●▲■◆○△□◇" + "▲■◆○△□◇●"
 
 # The role of a cell: a curve (its style), a faded curve (its style + FADED), or one of these.
 FADED = STYLES
@@ -42,8 +44,9 @@ class Ink:
 @lru_cache(maxsize=16)
 def styles(ink: Ink) -> tuple[Style, ...]:
     """Return the style of each role, in colours that 256-colour terminals have."""
-    numbers = (*_ON_DARK, *_FADED_ON_DARK) if ink.dark else (*_ON_LIGHT, *_FADED_ON_LIGHT)
-    inks = iter((1.0, 0.42))
+    strong, faded = (_ON_DARK, _FADED_ON_DARK) if ink.dark else (_ON_LIGHT, _FADED_ON_LIGHT)
+    numbers = (*strong, *strong, *faded, *faded)
+    inks = iter((1.0, 1.0, 0.42, 0.42))
     colours = [_mixed(ink, next(inks)) if n is None else _rgb(n) for n in numbers]
     colours += [_mixed(ink, share) for share in (0.5, 0.16, 0.9)]
     return tuple(Style(color=Color.from_triplet(ColorTriplet(*colour))) for colour in colours)
@@ -51,7 +54,7 @@ def styles(ink: Ink) -> tuple[Style, ...]:
 
 def curve_rgb(style: int, *, dark: bool) -> Rgb | None:
     """Return the colour of a curve; None is the ink of the theme."""
-    number = (_ON_DARK if dark else _ON_LIGHT)[style % STYLES]
+    number = (_ON_DARK if dark else _ON_LIGHT)[style % COLOURS]
     return None if number is None else _rgb(number)
 
 

@@ -64,7 +64,10 @@ class _Frame:
         """Return positions in dots of the canvas."""
         (left, right), (low, high) = self.x_range, self.y_range
         across, up = 2 * self.columns - 1, 4 * self.rows - 1
-        return (x - left) / (right - left) * across, (y - low) / (high - low) * up
+        with np.errstate(over="ignore"):
+            y = (y - low) / (high - low) * up
+        # A line that leaves the canvas needs no dot beyond the next canvas.
+        return (x - left) / (right - left) * across, np.clip(y, -2 * up, 3 * up)
 
 
 def draw(
@@ -137,7 +140,8 @@ def _y_range(view: View, lines: Sequence[Line]) -> Range | None:
     if extent is None:
         return None
     if view.y_range is not None and not (view.log_y and min(view.y_range) <= 0):
-        low, high = np.log10(view.y_range) if view.log_y else view.y_range
+        wanted = np.clip(view.y_range, -HUGE, HUGE)
+        low, high = np.log10(wanted) if view.log_y else wanted
         return _opened((float(low), float(high)), 0.0)
     low, high = _opened(extent, 0.0)
     margin = (high - low) * 0.03

@@ -5,7 +5,7 @@ import math
 Tick = tuple[float, str]
 
 _SUFFIXES = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
-_LONGEST = 9
+_LONGEST = 11
 
 
 def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
@@ -25,20 +25,20 @@ def log_ticks(low: float, high: float, count: int) -> list[Tick]:
     decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     if len(decades) >= 3:
         stride = -(-len(decades) // max(count, 1))
-        return [(float(p), _short(10.0**p)) for p in decades if p % stride == 0]
-    values = [
-        factor * 10.0**power
+        return [(float(power), _short(1, power)) for power in decades if power % stride == 0]
+    ticks = [
+        (math.log10(factor) + power, _short(factor, power))
         for power in range(math.floor(low), math.ceil(high))
         for factor in (1, 2, 5)
         if low <= math.log10(factor) + power <= high
     ]
-    if len(values) < 2 or len(values) > 2 * count:
-        return [
-            (math.log10(value), label)
-            for value, label in linear_ticks(10.0**low, 10.0**high, count)
-            if value > 0
-        ]
-    return [(math.log10(value), _short(value)) for value in values]
+    if 2 <= len(ticks) <= 2 * count:
+        return ticks
+    return [
+        (math.log10(value), label)
+        for value, label in linear_ticks(10.0**low, 10.0**high, count)
+        if value > 0
+    ]
 
 
 def _round_step(least: float) -> float:
@@ -67,8 +67,8 @@ def _decimals(step: float) -> int:
     return max(0, -math.floor(math.log10(step) + 1e-9))
 
 
-def _short(value: float) -> str:
-    return f"{value:g}" if 1e-2 <= value < 1e4 else _scientific(value)
+def _short(factor: int, power: int) -> str:
+    return f"{factor * 10.0**power:g}" if -2 <= power <= 3 else f"{factor}e{power}"
 
 
 def _scientific(value: float) -> str:

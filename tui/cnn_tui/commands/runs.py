@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from cnn_core.files import to_json
 from cnn_tui.options import Json, RunName, RunsDir
 from cnn_tui.output import (
     age,
@@ -88,6 +87,7 @@ def runs(
 
 def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
     """Show a run: its result, its epochs, its settings and where it is."""
+    from cnn_core.runs.compare import setting_text
     from cnn_core.runs.directory import find_run
     from cnn_core.runs.dotted import flatten
     from cnn_core.runs.reader import read_summary
@@ -97,14 +97,14 @@ def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
     if as_json:
         print_json(summary)
         return
-    from cnn_tui.headless import result_rows
+    from cnn_tui.wording import result_rows
 
     print_facts([("id", summary["id"]), *result_rows(summary, str(run_dir)), *_facts(summary)])
     if summary["history"]:
         sys.stdout.write("\n")
         _print_history(summary)
     sys.stdout.write("\n")
-    print_facts([(key, _setting(value)) for key, value in flatten(summary["config"]).items()])
+    print_facts([(key, setting_text(value)) for key, value in flatten(summary["config"]).items()])
 
 
 def compare(
@@ -115,6 +115,12 @@ def compare(
     runs_dir: RunsDir,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV on stdout.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write a Markdown table on stdout.")
+    ] = False,
+    as_latex: Annotated[
+        bool, typer.Option("--latex", help="Write a LaTeX table (booktabs) on stdout.")
+    ] = False,
 ) -> None:
     """Compare runs: the settings that differ, and their results."""
     from cnn_core.errors import UserError
@@ -122,14 +128,15 @@ def compare(
     from cnn_core.runs.directory import find_run
     from cnn_core.runs.reader import read_summary
 
-    if as_json and as_csv:
-        raise UserError("give --json or --csv, not both")
+    if as_json + as_csv + as_markdown + as_latex > 1:
+        raise UserError("give one of --json, --csv, --markdown and --latex")
     comparison = compare_runs([read_summary(find_run(runs_dir, item)) for item in references])
     if as_json:
         print_json(comparison.as_dict())
         return
-    if as_csv:
-        sys.stdout.write(comparison.as_csv())
+    if as_csv or as_markdown or as_latex:
+        text = comparison.as_latex if as_latex else comparison.as_markdown
+        sys.stdout.write(comparison.as_csv() if as_csv else text())
         return
     if len(references) < 2:
         raise UserError("give two runs or more; cnn-tui show shows one")
@@ -150,12 +157,14 @@ def _row(row: dict[str, Any]) -> list[Any]:
 
 
 def _print_comparison(comparison: "Comparison") -> None:
+    from cnn_core.runs.compare import setting_text
+
     # Ids are long: numbers stand for them, so that the columns stay narrow.
     heads = [f"#{number}" for number in range(1, len(comparison.ids) + 1)]
     print_facts(zip(heads, comparison.ids, strict=True))
     sys.stdout.write("\n")
     if comparison.settings:
-        rows = [[key, *map(_setting, values)] for key, values in comparison.settings.items()]
+        rows = [[key, *map(setting_text, values)] for key, values in comparison.settings.items()]
         print_table(["setting", *heads], rows, fold=heads)
     else:
         sys.stdout.write("the settings are the same\n")
@@ -178,11 +187,6 @@ def _print_comparison(comparison: "Comparison") -> None:
         results.append([label, *cells])
     print_table(["result", *heads], results, fold=heads)
     narrate("* best")
-
-
-def _setting(value: Any) -> str | None:
-    """Return a setting as a preset has it."""
-    return None if value is None else value if isinstance(value, str) else to_json(value)
 
 
 def _grouped(value: int | None) -> str | None:

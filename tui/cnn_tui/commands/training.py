@@ -121,6 +121,7 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
         from cnn_core.runs.session import train_run
         from cnn_core.training.control import Control
         from cnn_tui import headless
+        from cnn_tui.wording import result_rows
 
     control = Control()
     events = train_run(run_dir, control, data_dir=data_dir, cache_dir=cache_dir(), device=device)
@@ -145,7 +146,7 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
             pass
         raise
     if not as_json:
-        print_facts(headless.result_rows(read_summary(run_dir), str(run_dir)))
+        print_facts(result_rows(read_summary(run_dir), str(run_dir)))
         if finished.status == "stopped":
             narrate("to go on from here:", command=f"cnn-tui resume {run_dir.name}")
     raise typer.Exit(headless.exit_code(finished))

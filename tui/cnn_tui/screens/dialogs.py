@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cnn_core.errors import CnnTuiError
-from cnn_tui.output import literal
+from cnn_tui.output import literal, literal_lines
 from cnn_tui.screens.page import Dialog
 
 
@@ -40,7 +40,7 @@ class Ask(Dialog):
         with Vertical(classes="dialog"):
             yield Static(literal(self._title), classes="dialog-title")
             if self._text:
-                yield Static(literal(self._text), classes="dialog-text")
+                yield Static(literal_lines(self._text), classes="dialog-text")
             yield OptionList(*options)
 
     def on_mount(self) -> None:
@@ -81,7 +81,7 @@ class Prompt(Dialog):
         with Vertical(classes="dialog"):
             yield Static(literal(self._title), classes="dialog-title")
             if self._text:
-                yield Static(literal(self._text), classes="dialog-text")
+                yield Static(literal_lines(self._text), classes="dialog-text")
             yield Input(self._value)
             yield Static("", classes="dialog-error")
 

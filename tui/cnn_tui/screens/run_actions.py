@@ -1,7 +1,6 @@
 """What one can do with the runs of a list: train, stop, name, delete them and so on."""
 
 import asyncio
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,21 +10,21 @@ from textual.binding import Binding, BindingType
 
 from cnn_core.errors import CnnTuiError, UserError
 from cnn_core.runs.index import Row
-from cnn_core.runs.labels import set_labels
 from cnn_core.runs.removal import delete_run
 from cnn_core.runs.requests import send_request
 from cnn_core.runs.resumable import check_resumable
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
 from cnn_tui.screens.runs_dialogs import NoteEditor
+from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
 _SHOWN = 10
 _NEED_A_RUN = frozenset(
-    (
+    {
         *("open", "clone", "resume", "stop", "pause", "compare"),
         *("delete", "queue", "tags", "note", "rename", "copy"),
-    )
+    }
 )
 
 
@@ -33,7 +32,7 @@ class RunActions(Page):
     """The actions; a page with a list of runs tells which ones are meant."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New", id="runs.new", tooltip="Set up a new experiment"),
+        Binding("n", "new", "New experiment", id="runs.new", tooltip="Set up a new experiment"),
         Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run live"),
         Binding("e", "clone", "Edit copy", id="runs.clone", tooltip="A new run like this one"),
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="Train the run on, here"),
@@ -189,7 +188,12 @@ class RunActions(Page):
                 await self._label(row, notes=note)
 
     async def _label(self, row: Row, **labels: Any) -> None:
-        if await self._done(lambda: set_labels(self._folder(row), **labels)):
+        def change() -> None:
+            from cnn_core.runs.labels import set_labels  # reads the models of the configuration
+
+            set_labels(self._folder(row), **labels)
+
+        if await self._done(change):
             self.look_again()
 
     # --- the rest ------------------------------------------------------------------------------
@@ -215,7 +219,8 @@ class RunActions(Page):
         if len(rows) > _SHOWN:
             lines.append(f"and {len(rows) - _SHOWN} more")
         title = "Delete this run for good?" if len(rows) == 1 else f"Delete {len(rows)} runs?"
-        text = "; ".join(lines) + f".  Its checkpoints go too. Type: {wanted}"
+        lines += ["", "The checkpoints go too.", f"Type: {wanted}"]
+        text = "\n".join(lines)
         if await self.app.push_screen_wait(Prompt(title, text=text, check=check)) is None:
             return
         for row in rows:
@@ -230,8 +235,7 @@ class RunActions(Page):
     def action_copy(self) -> None:
         """Copy the headless command; show it too, as not every terminal takes it."""
         if row := self.current():
-            config = self._folder(row) / "config.toml"
-            command = shlex.join(["cnn-tui", "run", str(config), "--headless"])
+            command = headless_command(self._folder(row))
             self.app.copy_to_clipboard(command)
             self.tell(f"Copied: {command}")
 

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from cnn_core.errors import UserError
 from cnn_core.runs.index import Row
-from cnn_core.runs.watcher import RunsWatcher
+from cnn_core.runs.watcher import Changes, RunsWatcher
 from cnn_tui.run_choice import choose_rows, sorted_by
 from cnn_tui.screens.run_actions import RunActions
 from cnn_tui.screens.runs_dialogs import SortRuns
@@ -60,7 +60,9 @@ trains them: this app, a shell, another machine.
             id="runs.select_all",
             tooltip="Select all runs shown, or none",
         ),
-        Binding("escape", "back", "Show all", show=False, id="runs.all", tooltip="Drop the filter"),
+        Binding(
+            "escape", "show_all", "Show all", show=False, id="runs.all", tooltip="Drop the filter"
+        ),
         Binding(
             "ctrl+r", "look_again", "Refresh", show=False, id="runs.refresh", tooltip="Look now"
         ),
@@ -71,7 +73,8 @@ trains them: this app, a shell, another machine.
         self._rows: list[Row] = []
         self._places: Mapping[str, int] = {}
         self._looked = False
-        self._trouble = ""
+        self._trouble = ""  # of the folder
+        self._mistake = ""  # of filter or order
         self._timer: Timer | None = None
 
     def compose_page(self) -> Iterable[Widget]:
@@ -126,18 +129,23 @@ trains them: this app, a shell, another machine.
             self.run_worker(self._poll(), group="look", exit_on_error=False)
 
     async def _poll(self) -> None:
-        def look() -> tuple[bool, list[Row], dict[str, int]]:
+        def look() -> tuple[Changes, list[Row], dict[str, int]]:
             changes = self._watcher.poll()
             places = {run_id: i for i, run_id in enumerate(self.cnn_app.slot.queue.ids(), 1)}
-            return bool(changes.changed or changes.gone), self._watcher.rows, places
+            return changes, self._watcher.rows, places
 
         try:
-            changed, rows, places = await asyncio.to_thread(look)
+            changes, rows, places = await asyncio.to_thread(look)
         except (UserError, OSError) as error:
             self._trouble = str(error)
             self._tell_status()
             return
+        if not self._looked:
+            self.call_after_refresh(self.cnn_app.load_torch)  # while the rows are looked at
+        changed = bool(changes.changed or changes.gone)
         if changed or places != self._places or not self._looked or self._trouble:
+            waiting = [row for row in rows if row["id"] in places]
+            self._table.measure([*changes.changed, *waiting], places)
             self._rows, self._places, self._looked, self._trouble = rows, places, True, ""
             self._table.marked &= {row["id"] for row in rows}
             self._show_rows()
@@ -147,11 +155,12 @@ trains them: this app, a shell, another machine.
     def _show_rows(self) -> None:
         """Show the rows as filter and sort say; a mistake in those hides no run."""
         state = self.cnn_app.state
-        self._trouble = ""
+        line = self.query_one(FilterLine)
+        self._mistake = self._mistake if line.display else ""
         try:
             rows = choose_rows(self._rows, state.filter, state.sort)
         except UserError as error:
-            self._trouble = str(error)
+            self._mistake = str(error)
             rows = choose_rows(self._rows, "", _NEWEST_FIRST)
         self._show(rows)
 
@@ -170,8 +179,8 @@ trains them: this app, a shell, another machine.
 
     def _tell_status(self) -> None:
         status, table = self.query_one(RunsStatus), self._table
-        if self._trouble:
-            status.tell_mistake(self._trouble)
+        if wrong := self._mistake or self._trouble:
+            status.tell_mistake(wrong)
         elif self._looked:
             state, marked = self.cnn_app.state, len(table.marked)
             seen = sum(row["id"] in table.marked for row in table.rows) if marked else 0
@@ -197,20 +206,20 @@ trains them: this app, a shell, another machine.
         try:
             rows = choose_rows(self._rows, event.value, state.sort)
         except UserError as error:
-            self._trouble = str(error)
+            self._mistake = str(error)
             self._tell_status()
             return
-        state.filter, self._trouble = event.value.strip(), ""
+        state.filter, self._mistake = event.value.strip(), ""
         self._show(rows)
 
     def on_filter_line_closed(self) -> None:
         """Go back to the runs."""
-        self._trouble = ""
+        self._mistake = ""
         self._tell_status()
         self._table.focus()
         self.cnn_app.save_state()
 
-    def action_back(self) -> None:
+    def action_show_all(self) -> None:
         """Show all runs again."""
         self.cnn_app.state.filter = ""
         self._show_rows()

@@ -77,15 +77,17 @@ class Chart(Widget, can_focus=True):
         marks: Sequence[tuple[float, str]] = (),
         now: bool = False,
     ) -> None:
-        """Show these curves: more points when the budget allows it, other curves at once.
+        """Show these curves: more points when the budget allows it, something else at once.
 
-        Others have other labels; ``now`` says so where the labels stay the same.
+        That is told by the labels; ``now`` says so where they stay the same.
         """
-        other = [curve.label for curve in curves] != [curve.label for curve in self._curves]
-        self._curves = tuple(curves)
-        self._view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
+        view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
+        names = [curve.label for curve in curves]
+        now |= names != [curve.label for curve in self._curves]
+        now |= (x_label, y_label) != (self._view.x_label, self._view.y_label)
+        self._curves, self._view = tuple(curves), view
         self._whole = _whole([curve.x for curve in curves])
-        if now or other or self._drawing is None or self._drawing.x_range is None:
+        if now or self._drawing is None or self._drawing.x_range is None:
             self._draw_now()
         else:
             self._draw_later()
@@ -151,11 +153,14 @@ class Chart(Widget, can_focus=True):
 
     # The mouse
 
-    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Show less, around the pointer."""
         self._wheel(event, _STEP)
 
-    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, 1 / _STEP)
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Show more, around the pointer; with everything shown, scroll the page."""
+        if self.zoom is not None:
+            self._wheel(event, 1 / _STEP)
 
     def _wheel(self, event: events.MouseEvent, factor: float) -> None:
         if (share := self._share_at(event)) is not None:
@@ -216,7 +221,7 @@ class Chart(Widget, can_focus=True):
         if readout != self._readout:
             height = max(len(readout), len(self._readout))
             self._readout = readout
-            self.refresh(Region(0, 0, self.size.width, height).translate(self.gutter.top_left))
+            self.refresh(Region(0, 0, self.size.width, height))
 
     # Drawing
 

@@ -12,7 +12,8 @@ class FilterLine(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Undo", id="filter.cancel", tooltip="As it was before"),
-        Binding("enter,down", "accept", "Keep", id="filter.keep", tooltip="Back to the runs"),
+        Binding("enter", "accept", "Keep", id="filter.keep", tooltip="Back to the runs"),
+        Binding("down", "accept", "Keep", show=False, id="filter.down"),
         Binding("ctrl+u", "empty", "Clear", id="filter.clear", tooltip="Show all runs"),
     ]
 

@@ -32,9 +32,12 @@ class KeyBar(Widget):
 
     def _changed(self, _screen: Screen[object]) -> None:
         parts: list[Text] = []
+        told: set[str] = set()
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.show and binding.description:
+            # Of several keys that do the same, the first is told.
+            if binding.show and binding.description and binding.action not in told:
+                told.add(binding.action)
                 key = self.app.get_key_display(binding)
                 click = Style(meta={"@click": f"app.simulate_key('{binding.key}')"})
                 part = Text.assemble((key, "bold"), f" {binding.description}", style=click)

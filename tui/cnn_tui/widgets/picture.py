@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from textual.app import ComposeResult
-from textual.containers import ItemGrid
 from textual.widget import Widget
 from textual.widgets import Label
 
@@ -76,11 +75,14 @@ class Picture(Widget):
             self._canvas.styles.width, self._canvas.styles.height = columns, rows
 
 
-class PictureGrid(ItemGrid):
+class PictureGrid(Widget):
     """Images in rows, each at most ``cell_width`` cells wide, as many in a row as fit."""
 
     DEFAULT_CSS = """
     PictureGrid {
+        width: 1fr;
+        height: auto;
+        layout: grid;
         grid-gutter: 1 2;
     }
     """
@@ -93,11 +95,17 @@ class PictureGrid(ItemGrid):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        super().__init__(
-            id=id, classes=classes, min_column_width=cell_width, max_column_width=cell_width
-        )
+        super().__init__(id=id, classes=classes)
         self._cell_width = cell_width
+        self.styles.grid_columns = f"{cell_width}"
+        self.styles.grid_rows = f"{-(-cell_width // 2) + 1}"  # a square and its caption
         self._graphics: Literal["auto", "cells"] = graphics
+
+    def on_resize(self) -> None:
+        """Wrap to the new width."""
+        apart = 2  # as the gutter has it
+        fitting = (self.size.width + apart) // (self._cell_width + apart)
+        self.styles.grid_size_columns = max(fitting, 1)
 
     async def show(self, pictures: Sequence[tuple[Pixels, str]]) -> None:
         """Show these images with their captions instead of those before."""
@@ -106,13 +114,10 @@ class PictureGrid(ItemGrid):
             await picture.remove()
         for picture, (image_HWC, caption) in zip(shown, pictures, strict=False):
             picture.show(image_HWC, caption)
-        added = [self._made(*pair) for pair in pictures[len(shown) :]]
-        await self.mount_all(added)
-
-    def _made(self, image_HWC: Pixels, caption: str) -> Picture:
-        picture = Picture(image_HWC, caption, graphics=self._graphics)
-        picture.styles.height = -(-self._cell_width // 2) + 1
-        return picture
+        await self.mount_all(
+            Picture(image_HWC, caption, graphics=self._graphics)
+            for image_HWC, caption in pictures[len(shown) :]
+        )
 
 
 def _pillow(image_HWC: Pixels) -> Image.Image:

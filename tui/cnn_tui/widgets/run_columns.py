@@ -14,7 +14,7 @@ from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
 GAP = 2
 _BAR_WIDTH = 8
 _CURVE_WIDTH = 14
-_NAME_WIDTH = 20  # less only where even the first columns don't leave that
+_NAME_WIDTH = 28  # less only where even the first columns don't leave that
 _WIDEST = {"name": 48, "id": 60, "tags": 24}
 
 
@@ -97,7 +97,7 @@ COLUMNS = (
         "val curve",
         "last.val_acc",
         4,
-        lambda row, _: (sparkline(row["val_acc_series"], _CURVE_WIDTH), "primary"),
+        lambda row, _: (sparkline(row["val_acc_series"], _CURVE_WIDTH), "muted"),
         width=_CURVE_WIDTH,
     ),
     Column("best val", "best.val_acc", 0, _accuracy("best", "val_acc"), width=8, right=True),
@@ -131,8 +131,13 @@ class Placed:
     width: int
 
 
-def needed_widths(rows: Sequence[Row], places: Mapping[str, int]) -> dict[Column, int]:
-    """Return how wide each column would like to be to show all rows whole; no empty column."""
+def needed_widths(
+    rows: Sequence[Row], places: Mapping[str, int], before: Mapping[Column, int]
+) -> dict[Column, int]:
+    """Return how wide each column would like to be to show these rows whole, and those before.
+
+    A column in which nothing stands is left out, unless it is always shown.
+    """
     moment = Moment(places=places)
     widths = {}
     for column in COLUMNS:
@@ -142,8 +147,8 @@ def needed_widths(rows: Sequence[Row], places: Mapping[str, int]) -> dict[Column
             texts = {column.cell(row, moment)[0] for row in rows}
             widest = _WIDEST.get(column.key, 18)
             width = min(max(map(cell_len, texts), default=0), widest)
-        if width:
-            widths[column] = max(width, cell_len(column.title))
+        if width or column.rank == 0 or column in before:
+            widths[column] = max(width, cell_len(column.title), before.get(column, 0))
     return widths
 
 

@@ -1,8 +1,11 @@
-"""The run under the cursor in brief: what came of it, and its curves."""
+"""The run under the cursor in brief: what came of it, and its curves.
+
+What draws curves is loaded with the first of them, not before the first screen.
+"""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -13,31 +16,40 @@ from textual.widgets import Static
 
 from cnn_core.runs.follower import EventFollower
 from cnn_core.runs.index import Row
-from cnn_core.runs.series import RunSeries
-from cnn_tui.charts.plot import Curve
-from cnn_tui.output import literal
-from cnn_tui.run_facts import changed_settings, lines, result_facts, settings_text
-from cnn_tui.widgets.chart import Chart
+from cnn_tui.output import literal, literal_lines
+from cnn_tui.run_facts import changed_settings, result_facts, settings_text
+
+if TYPE_CHECKING:
+    from cnn_core.runs.series import RunSeries
 
 _PAUSE_S = 0.15  # a key held down passes runs faster than they are read
+_PATIENCE_S = 0.05
 
 
-@dataclass(slots=True)
 class _Followed:
-    """A run's curves, and how far its events were read."""
+    """A run's curves, kept up to date; ``poll`` reads files, so call it off the event loop."""
 
-    run_dir: Path
-    follower: EventFollower
-    series: RunSeries
-    restarts: int = 0
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._follower = EventFollower(run_dir)
+        self._restarts = 0
+        self._series: RunSeries | None = None
 
-    def poll(self) -> RunSeries:
-        timed = self.follower.poll()
-        if self.follower.restarts != self.restarts:
-            self.restarts, self.series = self.follower.restarts, RunSeries()
+    def poll(self) -> "RunSeries":
+        from cnn_core.runs.series import RunSeries
+
+        timed = self._follower.poll()
+        if self._series is None or self._follower.restarts != self._restarts:
+            self._restarts, self._series = self._follower.restarts, RunSeries()
         for moment, event in timed:
-            self.series.fold(moment, event)
-        return self.series
+            self._series.fold(moment, event)
+        return self._series
+
+
+def _read(followed: _Followed, row: Row) -> tuple["RunSeries", Text]:
+    from cnn_tui.widgets import chart  # noqa: F401  (here, off the event loop)
+
+    return followed.poll(), settings_text(*changed_settings(row))
 
 
 class RunPreview(Vertical):
@@ -46,23 +58,18 @@ class RunPreview(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._wanted: tuple[Row, Path] | None = None
+        self._loaded: tuple[Row, Path] | None = None
         self._timer: Timer | None = None
         self._followed: _Followed | None = None
-        self._shown: tuple[Row, int] | None = None
+        self._told: list[tuple[str, Text]] = []
+        self._drawn: tuple[str, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Put what came of the run above its curves, or beside them."""
         yield Static("", id="preview-name")
         with VerticalScroll(id="preview-facts"):
             yield Static("", id="preview-text")
-        with Horizontal(id="preview-charts"):
-            yield Chart(id="preview-loss")
-            yield Chart(id="preview-accuracy")
-
-    def on_mount(self) -> None:
-        """Leave tab to what can be scrolled."""
-        for chart in self.query(Chart):
-            chart.can_focus = False
+        yield Horizontal(id="preview-charts")
 
     def show(self, row: Row | None, run_dir: Path | None) -> None:
         """Show this run soon; None shows nothing. A preview that is hidden reads nothing."""
@@ -76,55 +83,67 @@ class RunPreview(Vertical):
 
     def _begin(self) -> None:
         self._timer = None
-        self.run_worker(self._load(), exclusive=True, group="preview", exit_on_error=False)
+        if not any(worker.is_running for worker in self.workers if worker.node is self):
+            self.run_worker(self._load(), exit_on_error=False)
 
     async def _load(self) -> None:
-        wanted = self._wanted
-        if wanted is None:
-            self._draw_nothing()
-            return
-        row, run_dir = wanted
-        followed = self._followed
-        if followed is None or followed.run_dir != run_dir:
-            followed = _Followed(run_dir, EventFollower(run_dir), RunSeries())
-
-        def read() -> tuple[RunSeries, Text]:
-            return followed.poll(), settings_text(*changed_settings(row))
-
-        try:
-            series, settings = await asyncio.to_thread(read)
-        except OSError as error:  # gone meanwhile
-            series, settings = RunSeries(), literal(error.strerror)
-        if self._wanted is None or self._wanted[1] != run_dir:
-            return
-        self._followed = followed
-        self._draw(row, run_dir, series, settings)
+        """Read and draw what is wanted, until that is what is shown."""
+        while self._wanted is not self._loaded:
+            self._loaded = self._wanted
+            if self._loaded is None:
+                self._draw_nothing()
+                continue
+            row, run_dir = self._loaded
+            if self._followed is None or self._followed.run_dir != run_dir:
+                self._followed = _Followed(run_dir)
+            reading = asyncio.create_task(asyncio.to_thread(_read, self._followed, row))
+            # The first reading also loads what draws: no reason to wait with what is known.
+            if not (await asyncio.wait({reading}, timeout=_PATIENCE_S))[0]:
+                self._tell(row, run_dir, Text("…"))
+            try:
+                series, settings = await reading
+            except OSError:  # gone meanwhile, as the table will tell
+                continue
+            if self._wanted is self._loaded:
+                self._tell(row, run_dir, settings)
+                await self._draw_curves(row["id"], series)
 
     def _draw_nothing(self) -> None:
-        self._followed = self._shown = None
+        self._followed = self._drawn = None
+        self._told = []
         self.query_one("#preview-name", Static).update("")
         self.query_one("#preview-text", Static).update("")
-        for chart in self.query(Chart):
-            chart.show(())
+        self.query_one("#preview-charts").display = False
 
-    def _draw(self, row: Row, run_dir: Path, series: RunSeries, settings: Text) -> None:
-        before, self._shown = self._shown, (row, series.version)
-        another = before is None or before[0]["id"] != row["id"]
-        if before is None or before[0] is not row:
-            self.query_one("#preview-name", Static).update(literal(row["name"]))
-            facts = [*result_facts(row, run_dir), ("settings", settings)]
-            if row["tags"]:
-                facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
-            if row["notes"]:
-                facts.append(("notes", lines(str(row["notes"]).strip())))
-            facts.append(("id", literal(row["id"])))
-            self.query_one("#preview-text", Static).update(_table(facts))
-            if another:
-                self.query_one("#preview-facts").scroll_home(animate=False)
-        if another or (before is not None and before[1] != series.version):
-            self._draw_curves(series, now=another)
+    def _tell(self, row: Row, run_dir: Path, settings: Text) -> None:
+        facts = [*result_facts(row, run_dir), ("settings", settings)]
+        if row["tags"]:
+            facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
+        if row["notes"]:
+            facts.append(("notes", literal_lines(str(row["notes"]).strip())))
+        facts.append(("id", literal(row["id"])))
+        if facts == self._told:
+            return
+        if not self._told or self._told[-1] != facts[-1]:
+            self.query_one("#preview-facts").scroll_home(animate=False)
+        self._told = facts
+        self.query_one("#preview-name", Static).update(literal(row["name"]))
+        self.query_one("#preview-text", Static).update(_table(facts))
 
-    def _draw_curves(self, series: RunSeries, *, now: bool) -> None:
+    async def _draw_curves(self, run_id: str, series: "RunSeries") -> None:
+        before, self._drawn = self._drawn, (run_id, series.version)
+        if self._drawn == before:
+            return
+        another = before is None or before[0] != run_id
+        from cnn_tui.charts.plot import Curve
+        from cnn_tui.widgets.chart import Chart
+
+        charts = self.query_one("#preview-charts")
+        charts.display = True
+        if not charts.children:
+            await charts.mount(Chart(id="preview-loss"), Chart(id="preview-accuracy"))
+            for chart in charts.query(Chart):
+                chart.can_focus = False  # tab is for what scrolls
         marks = [(series.best_epoch, "best")] if series.best_epoch else []
         loss = [
             Curve("train", *series.points("train_loss", "epoch"), 0),
@@ -138,8 +157,8 @@ class RunPreview(Vertical):
         ]
         for name, curves in (("loss", loss), ("accuracy", accuracy)):
             chart = self.query_one(f"#preview-{name}", Chart)
-            chart.show(curves, x_label="epoch", y_label=name, marks=marks, now=now)
-            if now:
+            chart.show(curves, x_label="epoch", y_label=name, marks=marks, now=another)
+            if another:
                 chart.reset_zoom()
 
 

@@ -28,7 +28,7 @@ class RunsStatus(Static):
         parts.append(_ORDERS.get(sort, f"sorted by {sort}"))
         if marked:
             parts.append(f"{marked} selected" + (f", {hidden} of them not shown" if hidden else ""))
-        self._say(" · ".join(parts), wrong=False)
+        self._say(" · ".join(parts) if total else "", wrong=False)
 
     def tell_mistake(self, mistake: str) -> None:
         """Say what is wrong."""

@@ -75,6 +75,7 @@ class RunsTable(ScrollView, can_focus=True):
         self._needed: dict[Column, int] = {}
         self._columns: list[Placed] = []
         self._drawn: dict[int, Strip] = {}
+        self._styles_by_name: dict[str, Style] = {}
         self._index: dict[str, int] = {}
 
     @property
@@ -82,16 +83,19 @@ class RunsTable(ScrollView, can_focus=True):
         """The run under the cursor."""
         return self.rows[self.cursor] if self.rows else None
 
+    def measure(self, rows: Sequence[Row], places: Mapping[str, int]) -> None:
+        """Make room for what these rows say; it stays, so that a filter moves no column."""
+        needed = needed_widths(rows, places, self._needed)
+        if needed != self._needed:
+            self._needed = needed
+            self._place()
+
     def show(self, rows: Sequence[Row], *, sort: str, places: Mapping[str, int]) -> None:
         """Show these rows; ``sort`` is marked in the header, ``places`` are those in the queue."""
         before = self.current
         self.rows, self._sort = rows, sort
         self._index = {row["id"]: index for index, row in enumerate(rows)}
         self._moment = Moment(time.time(), places)
-        needed = needed_widths(rows, places) if rows else {}
-        if needed != self._needed:
-            self._needed = needed
-            self._place()
         self.virtual_size = Size(self.size.width, len(rows) + _HEADER)
         run_id = before["id"] if before else None
         place = self._index.get(run_id, self.cursor) if run_id else 0
@@ -184,6 +188,7 @@ class RunsTable(ScrollView, can_focus=True):
         """Forget what was drawn in other colours."""
         super().notify_style_update()
         self._drawn = {}
+        self._styles_by_name = {}
 
     def render_line(self, y: int) -> Strip:
         """Draw a line of the widget; the first is the header, which does not scroll."""
@@ -242,7 +247,11 @@ class RunsTable(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(self.size.width, style)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"runs-table--{name}", partial=True)
+        style = self._styles_by_name.get(name)
+        if style is None:
+            style = self.get_component_rich_style(f"runs-table--{name}", partial=True)
+            self._styles_by_name[name] = style
+        return style
 
 
 def _fitted(text: str, placed: Placed) -> str:
