@@ -1,6 +1,7 @@
 """The app: which pages there are, and what all of them share."""
 
 import contextlib
+import gc
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -180,5 +181,8 @@ class CnnTuiApp(App[str]):
 
             with contextlib.suppress(ImportError):  # told where it is needed
                 import cnn_core.runs.session  # noqa: F401
+            # The modules' objects live for ever: a full collection need not visit them, which
+            # would hold up the screen for half a second each time.
+            gc.freeze()
 
         threading.Thread(target=load, name="load torch", daemon=True).start()
