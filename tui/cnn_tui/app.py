@@ -15,7 +15,6 @@ from textual.types import CSSPathType
 from cnn_core.errors import CnnTuiError
 from cnn_tui import themes
 from cnn_tui.driver import PatientDriver
-from cnn_tui.screens.help import Help
 from cnn_tui.screens.leaving import AskHowToLeave, Leaving
 from cnn_tui.screens.page import Dialog
 from cnn_tui.screens.runs import RunsPage
@@ -121,6 +120,8 @@ class CnnTuiApp(App[str]):
 
     def action_help(self) -> None:
         """Show what one can do here."""
+        from cnn_tui.screens.help import Help
+
         if not isinstance(self.screen, Dialog):
             self.push_screen(Help(self.screen))
 

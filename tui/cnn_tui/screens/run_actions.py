@@ -16,7 +16,6 @@ from cnn_core.runs.resumable import check_resumable
 from cnn_tui.run_choice import tags_of
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
-from cnn_tui.screens.runs_dialogs import NoteEditor
 from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
@@ -182,6 +181,8 @@ class RunActions(Page):
     @work(exclusive=True, group="action", exit_on_error=False)
     async def action_note(self) -> None:
         """Change the note on the run."""
+        from cnn_tui.screens.runs_dialogs import NoteEditor
+
         if row := self.current():
             note = await self.app.push_screen_wait(
                 NoteEditor(f"Note on {row['name']}", str(row["notes"]))
