@@ -231,7 +231,7 @@ async def test_pages_open_from_the_list(app: CnnTuiApp, folder: Folder) -> None:
             await pilot.pause()
         await pilot.click(RunsTable, offset=(10, 1), times=2)
         await until(pilot, lambda: isinstance(app.screen, LivePage))
-        assert app.screen._run_dir == two  # type: ignore[attr-defined]
+        assert app.screen.run_dir == two
 
 
 async def test_requests_reach_the_run(app: CnnTuiApp, folder: Folder) -> None:
