@@ -236,12 +236,7 @@ async def test_pages_open_from_the_list(
         opened: list[Path] = []
         monkeypatch.setattr(app, "open_run", opened.append)
         await pilot.click(RunsTable, offset=(10, 1), times=2)
-<<<<<<< HEAD
         await until(pilot, lambda: opened == [two])
-=======
-        await until(pilot, lambda: isinstance(app.screen, LivePage))
-        assert app.screen.run_dir == two
->>>>>>> page-live
 
 
 async def test_requests_reach_the_run(app: CnnTuiApp, folder: Folder) -> None:
