@@ -15,7 +15,6 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from cnn_core.runs.reader import read_config, read_summary
 from cnn_core.runs.requests import take_requests
 from cnn_tui.app import CnnTuiApp
-from cnn_tui.screens.compare import ComparePage
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.new import NewPage
@@ -65,7 +64,18 @@ async def test_a_folder_without_runs_says_how_to_begin(app: CnnTuiApp) -> None:
         await pilot.press("enter", "d", "x", "c", "space", "a", "v", "down", "G")
         assert isinstance(app.screen, RunsPage)
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, NewPage))
+        await until(pilot, lambda: any(isinstance(screen, NewPage) for screen in app.screen_stack))
+
+
+async def test_the_first_run_of_a_folder_takes_the_keys(app: CnnTuiApp, folder: Folder) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#runs-empty").display)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, QueuePage))
+        folder.finished("one")
+        await pilot.press("escape")
+        await shown(pilot, 1)
+        await until(pilot, lambda: app.focused is table(app))
 
 
 async def test_rows_tell_of_their_runs_and_appear_by_themselves(
@@ -198,7 +208,11 @@ async def test_sorted_by_dialog_by_keys_and_by_header(
         assert State.read(tmp_path / "config").sort == "best.val_acc"
 
 
-async def test_selecting_by_keys_and_mouse_and_comparing(app: CnnTuiApp, folder: Folder) -> None:
+async def test_selecting_by_keys_and_mouse_and_comparing(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[list[Path]] = []
+    monkeypatch.setattr(app, "compare", compared.append)
     runs = [folder.finished(f"run{number}") for number in range(4)]
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot, 4)
@@ -215,11 +229,12 @@ async def test_selecting_by_keys_and_mouse_and_comparing(app: CnnTuiApp, folder:
         app.screen.query_one(FilterLine).value = "run3"
         await until(pilot, lambda: "2 selected, 1 of them not shown" in said(app))
         await pilot.press("enter", "c")
-        await until(pilot, lambda: isinstance(app.screen, ComparePage))
-        assert app.screen._run_dirs == [runs[3], runs[0]]  # type: ignore[attr-defined]
+        await until(pilot, lambda: compared == [[runs[3], runs[0]]])
 
 
-async def test_pages_open_from_the_list(app: CnnTuiApp, folder: Folder) -> None:
+async def test_pages_open_from_the_list(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.finished("one")
     two = folder.finished("two")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -229,9 +244,10 @@ async def test_pages_open_from_the_list(app: CnnTuiApp, folder: Folder) -> None:
             await until(pilot, lambda page=page: isinstance(app.screen, page))
             app.pop_screen()
             await pilot.pause()
+        opened: list[Path] = []
+        monkeypatch.setattr(app, "open_run", opened.append)
         await pilot.click(RunsTable, offset=(10, 1), times=2)
-        await until(pilot, lambda: isinstance(app.screen, LivePage))
-        assert app.screen._run_dir == two  # type: ignore[attr-defined]
+        await until(pilot, lambda: opened == [two])
 
 
 async def test_requests_reach_the_run(app: CnnTuiApp, folder: Folder) -> None:
@@ -375,11 +391,11 @@ async def test_the_preview_follows_the_cursor_and_is_remembered(
         await until(pilot, lambda: [len(curve.x) for curve in chart._curves] == [0, 0, 0])
         await pilot.press("v")
         assert not app.screen.query_one(RunPreview).display
-        assert State.read(tmp_path / "config").hidden_panes == ["runs.preview"]
+        assert "runs.preview" in State.read(tmp_path / "config").hidden_panes
         await pilot.resize_terminal(80, 24)
         await pilot.press("v")
         assert app.screen.query_one(RunPreview).display
-        assert State.read(tmp_path / "config").hidden_panes == ["runs.preview"]
+        assert "runs.preview" in State.read(tmp_path / "config").hidden_panes
 
 
 async def test_the_folder_goes_and_comes_back(app: CnnTuiApp, folder: Folder) -> None:

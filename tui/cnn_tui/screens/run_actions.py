@@ -16,7 +16,6 @@ from cnn_core.runs.resumable import check_resumable
 from cnn_tui.run_choice import tags_of
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
-from cnn_tui.screens.runs_dialogs import NoteEditor
 from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
@@ -138,12 +137,12 @@ class RunActions(Page):
     @work(group="action", exit_on_error=False)
     async def action_queue(self) -> None:
         """Let the run, or the selected ones, wait for their turn."""
-        queue = self.cnn_app.slot.queue
+        slot = self.cnn_app.slot
         added = 0
         for row in self._meant():
             if row["status"] in (*_ALIVE, "finished", "diverged"):
                 self.tell_error(f"{row['name']} is {row['status']}: nothing to wait for")
-            elif await self._done(queue.add, row["id"]):
+            elif await self._done(slot.enqueue, self._folder(row)):
                 added += 1
         if added:
             self.tell("The run waits in the queue" if added == 1 else f"{added} runs wait")
@@ -182,6 +181,8 @@ class RunActions(Page):
     @work(exclusive=True, group="action", exit_on_error=False)
     async def action_note(self) -> None:
         """Change the note on the run."""
+        from cnn_tui.screens.runs_dialogs import NoteEditor
+
         if row := self.current():
             note = await self.app.push_screen_wait(
                 NoteEditor(f"Note on {row['name']}", str(row["notes"]))

@@ -16,7 +16,6 @@ from cnn_core.runs.index import Row
 from cnn_core.runs.watcher import Changes, RunsWatcher
 from cnn_tui.run_choice import choose_rows, sorted_by
 from cnn_tui.screens.run_actions import RunActions
-from cnn_tui.screens.runs_dialogs import SortRuns
 from cnn_tui.widgets.filter_line import FilterLine
 from cnn_tui.widgets.run_preview import RunPreview
 from cnn_tui.widgets.runs_status import RunsStatus, welcome
@@ -126,8 +125,9 @@ trains them: this app, a shell, another machine.
 
     def _look(self) -> None:
         if all(worker.is_finished for worker in self.workers if worker.group == "look"):
-            self.run_worker(self._poll(), group="look", exit_on_error=False)
+            self._poll()
 
+    @work(group="look", exit_on_error=False)
     async def _poll(self) -> None:
         def look() -> tuple[Changes, list[Row], dict[str, int]]:
             changes = self._watcher.poll()
@@ -174,6 +174,8 @@ trains them: this app, a shell, another machine.
             folder = self.cnn_app.workplace.runs_dir
             empty.update("no run is like that" if self._rows else welcome(folder))
         if had != bool(rows):
+            if rows and self.focused is None:  # an empty table gave the focus away
+                self._table.focus()
             self.refresh_bindings()
         self._tell_status()
 
@@ -228,6 +230,8 @@ trains them: this app, a shell, another machine.
     @work(exclusive=True, group="action", exit_on_error=False)
     async def action_sort(self) -> None:
         """Choose the order."""
+        from cnn_tui.screens.runs_dialogs import SortRuns
+
         sort = self.cnn_app.state.sort
         chosen = await self.app.push_screen_wait(
             SortRuns(sort, lambda keys: choose_rows(self._rows, "", keys))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
@@ -85,8 +86,9 @@ class RunPreview(Vertical):
     def _begin(self) -> None:
         self._timer = None
         if all(worker.is_finished for worker in self.workers if worker.node is self):
-            self.run_worker(self._load(), exit_on_error=False)
+            self._load()
 
+    @work(exit_on_error=False)
     async def _load(self) -> None:
         """Read and draw what is wanted, until that is what is shown."""
         while self._wanted is not self._loaded:
