@@ -177,6 +177,17 @@ async def test_rare_fields_unfold(app: CnnTuiApp) -> None:
         assert "-idle" in row(page, "freeze.unfreeze_at").classes
 
 
+async def test_pages_of_keys_go_through_the_sections(app: CnnTuiApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(app, pilot)
+        view = page.query_one(FormView)
+        for _ in range(5):  # as from a key that is held down
+            view.action_section(1)
+        await until(pilot, lambda: row(page, "optim.name").has_focus_within)
+        await pilot.press("pageup")
+        await until(pilot, lambda: row(page, "augment.policy").has_focus_within)
+
+
 async def test_f1_tells_of_the_field(app: CnnTuiApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         page = await opened(app, pilot)

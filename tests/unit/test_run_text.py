@@ -265,13 +265,15 @@ def test_the_layout_suits_the_window(size: tuple[int, int], layout: str) -> None
     assert layout_for(*size) == layout
 
 
-def test_hidden_panes_are_those_of_the_layout() -> None:
-    hidden = ["medium:rate", "wide:log"]
-    assert "rate" not in shown_panes("medium", hidden, None)
-    assert "log" in shown_panes("medium", hidden, None)
-    assert shown_panes("wide", [], None) == list(PANES)
+def test_panes_are_hidden_and_brought_in_for_each_layout_on_its_own() -> None:
+    everything = list(PANES)
+    assert shown_panes("wide", [], None) == everything
+    assert shown_panes("medium", [], None) == [pane for pane in everything if pane != "rate"]
+    toggled = ["medium:rate", "wide:log"]
+    assert shown_panes("medium", toggled, None) == everything
+    assert shown_panes("wide", toggled, None) == everything[:-1]
     assert shown_panes("single", [], None) == ["loss"]
-    assert shown_panes("wide", hidden, "log") == ["log"]
+    assert shown_panes("wide", toggled, "log") == ["log"]
 
 
 def test_a_run_of_ten_thousand_steps_is_folded_whole(folder: Folder) -> None:

@@ -1,6 +1,7 @@
 """The app: which pages there are, and what all of them share."""
 
 import contextlib
+import gc
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -138,9 +139,12 @@ class CnnTuiApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action that has a key here, and Textual's own commands."""
+        offered = {"command_palette"}
         for active in screen.active_bindings.values():
             binding, node = active.binding, active.node
-            if binding.description and active.enabled and binding.action != "command_palette":
+            # What several keys do is offered once.
+            if binding.description and active.enabled and binding.action not in offered:
+                offered.add(binding.action)
                 yield SystemCommand(
                     binding.description,
                     binding.tooltip or f"key {self.get_key_display(binding)}",
@@ -178,5 +182,8 @@ class CnnTuiApp(App[str]):
 
             with contextlib.suppress(ImportError):  # told where it is needed
                 import cnn_core.runs.session  # noqa: F401
+            # The modules' objects live for ever: a full collection need not visit them, which
+            # would hold up the screen for half a second each time.
+            gc.freeze()
 
         threading.Thread(target=load, name="load torch", daemon=True).start()

@@ -91,9 +91,7 @@ class State:
     x_axis: str = "epoch"
     smoothing: float = 0.0
     log_y: bool = False
-    hidden_panes: list[str] = dataclasses.field(
-        default_factory=lambda: ["medium:rate", "tall:rate", "tall:classes", "tall:log"]
-    )
+    hidden_panes: list[str] = dataclasses.field(default_factory=list)
     path: Path | None = None
 
     @classmethod

@@ -242,11 +242,13 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         if self._layout == "single" or self._only is not None:
             self._only = pane
         else:
-            hidden, key = self.cnn_app.state.hidden_panes, f"{self._layout}:{pane}"
-            if key in hidden:
-                hidden.remove(key)
-            elif len(shown_panes(self._layout, hidden, None)) > 1:
-                hidden.append(key)
+            toggled, key = self.cnn_app.state.hidden_panes, f"{self._layout}:{pane}"
+            if key in toggled:
+                toggled.remove(key)
+            else:
+                toggled.append(key)
+            if not shown_panes(self._layout, toggled, None):
+                toggled.remove(key)
             self.cnn_app.save_state()
         self._arrange()
 

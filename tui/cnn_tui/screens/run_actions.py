@@ -137,12 +137,12 @@ class RunActions(Page):
     @work(group="action", exit_on_error=False)
     async def action_queue(self) -> None:
         """Let the run, or the selected ones, wait for their turn."""
-        queue = self.cnn_app.slot.queue
+        slot = self.cnn_app.slot
         added = 0
         for row in self._meant():
             if row["status"] in (*_ALIVE, "finished", "diverged"):
                 self.tell_error(f"{row['name']} is {row['status']}: nothing to wait for")
-            elif await self._done(queue.add, row["id"]):
+            elif await self._done(slot.enqueue, self._folder(row)):
                 added += 1
         if added:
             self.tell("The run waits in the queue" if added == 1 else f"{added} runs wait")

@@ -260,7 +260,8 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
         at = next((i for i, box in enumerate(self._sections) if box.has_focus_within), 0)
         box = self._sections[min(max(at + by, 0), len(self._sections) - 1)]
         first = next((row.editor for row in box.rows if row.display), None)
-        (first or box.query_one(More)).focus()
+        # At once, rather than by a message: the key may be held down.
+        self.screen.set_focus(first or box.query_one(More), scroll_visible=False)
         self.scroll_to_widget(box, top=True)
 
     def on_input_submitted(self) -> None:
