@@ -67,6 +67,17 @@ async def test_a_folder_without_runs_says_how_to_begin(app: CnnTuiApp) -> None:
         await until(pilot, lambda: any(isinstance(screen, NewPage) for screen in app.screen_stack))
 
 
+async def test_the_first_run_of_a_folder_takes_the_keys(app: CnnTuiApp, folder: Folder) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#runs-empty").display)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, QueuePage))
+        folder.finished("one")
+        await pilot.press("escape")
+        await shown(pilot, 1)
+        await until(pilot, lambda: app.focused is table(app))
+
+
 async def test_rows_tell_of_their_runs_and_appear_by_themselves(
     app: CnnTuiApp, folder: Folder
 ) -> None:

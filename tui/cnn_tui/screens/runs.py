@@ -169,6 +169,8 @@ trains them: this app, a shell, another machine.
             folder = self.cnn_app.workplace.runs_dir
             empty.update("no run is like that" if self._rows else welcome(folder))
         if had != bool(rows):
+            if rows and self.focused is None:  # an empty table gave the focus away
+                self._table.focus()
             self.refresh_bindings()
         self._tell_status()
 
