@@ -388,7 +388,7 @@ async def test_the_preview_follows_the_cursor_and_is_remembered(
         await pilot.press("down")
         await until(pilot, lambda: "damaged run" in facts())
         assert "log.txt" in facts()
-        await until(pilot, lambda: [len(curve.x) for curve in chart._curves] == [0, 0, 0])
+        await until(pilot, lambda: [len(curve.x) for curve in chart._curves] == [0, 0])
         await pilot.press("v")
         assert not app.screen.query_one(RunPreview).display
         assert "runs.preview" in State.read(tmp_path / "config").hidden_panes

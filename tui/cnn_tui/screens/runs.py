@@ -42,7 +42,7 @@ trains them: this app, a shell, another machine.
   Comparisons work as in `cnn-tui runs --filter`: `best.val_acc > 0.8 and "alexnet" in name`,
   `optim.lr < 0.1`. `escape` shows all again.
 - `s` sorts, or a click on the head of a column; a second click turns the order round.
-- `v` shows or hides the preview. What differs from the preset of the run is told there.
+- `v` shows or hides the preview, which tells what differs from the run's preset.
 """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,9 +62,7 @@ trains them: this app, a shell, another machine.
         Binding(
             "escape", "show_all", "Show all", show=False, id="runs.all", tooltip="Drop the filter"
         ),
-        Binding(
-            "ctrl+r", "look_again", "Refresh", show=False, id="runs.refresh", tooltip="Look now"
-        ),
+        Binding("ctrl+r", "refresh", "Refresh", show=False, id="runs.refresh", tooltip="Look now"),
     ]
 
     def __init__(self) -> None:
@@ -95,7 +93,7 @@ trains them: this app, a shell, another machine.
         self.query_one("#runs-empty").display = False
         self._table.focus()
         self.call_after_refresh(self.look_again)
-        self._timer = self.set_interval(_POLL_S, self._look)
+        self._timer = self.set_interval(_POLL_S, self.look_again)
 
     def on_resize(self) -> None:
         """Show the preview where there is room for it, unless it was hidden."""
@@ -116,16 +114,13 @@ trains them: this app, a shell, another machine.
     # --- following the folder --------------------------------------------------------------------
 
     def look_again(self) -> None:
-        """Read what changed now."""
-        self._look()
-
-    def action_look_again(self) -> None:
-        """Read what changed now."""
-        self._look()
-
-    def _look(self) -> None:
+        """Read what changed, unless that is being done."""
         if all(worker.is_finished for worker in self.workers if worker.group == "look"):
             self._poll()
+
+    def action_refresh(self) -> None:
+        """Read what changed now."""
+        self.look_again()
 
     @work(group="look", exit_on_error=False)
     async def _poll(self) -> None:

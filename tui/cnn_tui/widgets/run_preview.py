@@ -152,8 +152,9 @@ class RunPreview(Vertical):
             Curve("train", *series.points("train_loss", "epoch"), 0),
             Curve("validation", *series.points("val_loss", "epoch"), 1),
         ]
-        if len(loss[0].x) < 2:  # until epochs make a curve, the steps do
-            loss.append(Curve("steps", *series.points("loss", "epoch"), 0, faded=True))
+        steps = Curve("steps", *series.points("loss", "epoch"), 0, faded=True)
+        if len(loss[0].x) < 2 <= len(steps.x):  # until epochs make a curve, the steps do
+            loss.append(steps)
         accuracy = [
             Curve("train", *series.points("train_acc", "epoch"), 0),
             Curve("validation", *series.points("val_acc", "epoch"), 1),

@@ -21,6 +21,7 @@ from cnn_tui.widgets.run_columns import GAP, Column, Moment, Placed, needed_widt
 
 _MARK_WIDTH = 3
 _HEADER = 1
+_WHOLE_LINES = ("header", "cursor", "cursor-blurred")
 
 
 class RunsTable(ScrollView, can_focus=True):
@@ -258,7 +259,9 @@ class RunsTable(ScrollView, can_focus=True):
     def _style(self, name: str) -> Style:
         style = self._styles_by_name.get(name)
         if style is None:
-            style = self.get_component_rich_style(f"runs-table--{name}", partial=True)
+            style = self.get_component_rich_style(f"runs-table--{name}")
+            # A colour alone, so that the line of the cursor keeps its background.
+            style = style if name in _WHOLE_LINES else Style(color=style.color)
             self._styles_by_name[name] = style
         return style
 
