@@ -1,6 +1,7 @@
 """The page of a new experiment, driven by keys."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,8 @@ async def test_a_stale_preview_is_never_shown(
         computed.append(draft.model.options)
         if draft.model.options == {"widths": [4]}:  # an edit arrives while this is computed
             app.call_from_thread(setattr, options.editor, "value", "widths = [8]")
+            while "8" not in form_of(page).text("model.options"):
+                time.sleep(0.01)
         return real(previews, draft)
 
     async with app.run_test(size=(200, 60)) as pilot:
