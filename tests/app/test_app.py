@@ -83,7 +83,7 @@ async def test_quitting_with_nothing_to_lose_asks_nothing(app: CnnTuiApp, folder
     [
         ("chart_fsp = 2", "unknown key 'chart_fsp'; did you mean 'chart_fps'?"),
         ("chart_fps = 'fast'", "chart_fps = 'fast', expected a number from 0 to 30"),
-        ("graphics = 'sixel'", 'expected "auto" or "cells"'),
+        ("graphics = 'sixel'", 'expected "auto", "cells" or "always"'),
         ("[keys]\n'runs.new' = 3", "expected a table"),
         ("chart_fps = ", "not valid TOML"),
     ],

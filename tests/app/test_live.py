@@ -1,67 +1,27 @@
 """The page of a run, driven by Pilot over runs that are written while it is open."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from app_support import Folder, epoch_finished, started, steps, until
-from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from live_support import labels, opened, page_of, says, text
+from textual.widgets import Static
 
 from cnn_core.errors import printable
-from cnn_core.runs.reader import read_summary
-from cnn_core.runs.requests import take_requests
 from cnn_core.training.events import (
     ClassesValidated,
-    LearningRateSet,
     Notice,
-    Paused,
     Preparing,
     RunFinished,
-    Unpaused,
 )
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.run_files import RunFiles
 from cnn_tui.widgets.chart import Chart
-from cnn_tui.widgets.lines import Lines
-
-
-def page_of(app: CnnTuiApp) -> LivePage:
-    page = next(screen for screen in reversed(app.screen_stack) if isinstance(screen, LivePage))
-    assert isinstance(page, LivePage)
-    return page
-
-
-def text(app: CnnTuiApp, selector: str) -> str:
-    """Return what a part of the page says, nothing if it is hidden or not there yet."""
-    widget = next(iter(page_of(app).query(selector)), None)
-    if widget is None or not widget.display:
-        return ""
-    if isinstance(widget, Lines):
-        return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
-    assert isinstance(widget, Static)
-    return str(widget.render())
-
-
-def labels(app: CnnTuiApp, pane: str) -> list[str]:
-    return [curve.label for curve in page_of(app).query_one(f"#{pane}", Chart)._curves]
-
-
-async def opened(pilot: Pilot[Any], app: CnnTuiApp, run_dir: Path) -> None:
-    app.open_run(run_dir)
-    await until(pilot, lambda: isinstance(app.screen, LivePage))
-    await until(pilot, lambda: page_of(app).run_watch.document, what="the run is read")
-    await pilot.pause()
-
-
-async def says(pilot: Pilot[Any], app: CnnTuiApp, selector: str, *parts: str) -> None:
-    await until(
-        pilot,
-        lambda: all(part in text(app, selector) for part in parts),
-        what=f"{selector} says {parts}",
-    )
 
 
 async def test_a_run_is_followed_from_its_preparation_to_its_result(
@@ -107,48 +67,6 @@ async def test_an_ended_run_shows_its_result_and_tells_no_end(
         assert not {"pause", "stop", "resume", "finish"} & enabled
 
 
-async def test_requests_reach_the_run_as_files(app: CnnTuiApp, folder: Folder) -> None:
-    run_dir = folder.new()
-    with folder.writing(run_dir) as writer:
-        async with app.run_test(size=(120, 40)) as pilot:
-            writer.write(started(3))
-            await opened(pilot, app, run_dir)
-            await says(pilot, app, "#header", "running")
-            await pilot.press("p", "k", "s")
-            assert [r.kind for r in take_requests(run_dir)] == ["pause", "checkpoint", "stop"]
-
-            await pilot.press("l")
-            line = app.screen.query_one(Input)
-            assert line.value == "0.03"
-            line.value = "-1"
-            await pilot.press("enter")
-            assert "expected a number above 0" in str(
-                app.screen.query_one(".dialog-error", Static).render()
-            )
-            line.value = "0.005"
-            await pilot.press("enter")
-            await until(pilot, lambda: isinstance(app.screen, LivePage))
-            assert [(r.kind, r.value) for r in take_requests(run_dir)] == [("set_lr", 0.005)]
-            writer.write(LearningRateSet(lr=0.005))
-            await says(pilot, app, "#log", "learning rate set to 0.005")
-            await pilot.press("l")
-            assert app.screen.query_one(Input).value == "0.005"
-            await pilot.press("escape")
-
-            await pilot.press("f", "n")
-            assert take_requests(run_dir) == []
-            await pilot.press("f", "f")
-            await until(pilot, lambda: isinstance(app.screen, LivePage))
-            assert [r.kind for r in take_requests(run_dir)] == ["finish"]
-
-            writer.write(Paused())
-            await says(pilot, app, "#card", "PAUSED")
-            await pilot.press("p")
-            assert [r.kind for r in take_requests(run_dir)] == ["unpause"]
-            writer.write(Unpaused())
-            await says(pilot, app, "#header", "running")
-
-
 async def test_a_run_that_ends_badly_says_why_and_where_to_look(
     app: CnnTuiApp, folder: Folder
 ) -> None:
@@ -166,23 +84,6 @@ async def test_a_run_that_ends_badly_says_why_and_where_to_look(
         await until(pilot, lambda: "ValueError: [bold]broken" in str(tail.render()))
         await pilot.press("escape")
         assert isinstance(app.screen, LivePage)
-
-
-async def test_an_interrupted_run_can_be_resumed_and_a_diverged_one_not(
-    app: CnnTuiApp, folder: Folder
-) -> None:
-    gone, diverged = folder.new(), folder.new()
-    folder.write(gone, started(3), epoch_finished(1, 0.5))
-    end = RunFinished(status="diverged", error="the loss became nan; try less", epoch=0)
-    folder.write(diverged, started(3), steps(1, 2, float("inf")), end)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, app, gone)
-        await says(pilot, app, "#card", "process is gone", "1 of 3 epochs")
-        assert page_of(app).check_action("resume", ()) is True
-        await pilot.press("escape")
-        await opened(pilot, app, diverged)
-        await says(pilot, app, "#card", "the loss became nan; try less", "Edit")
-        assert page_of(app).check_action("resume", ()) is False
 
 
 async def test_resumed_curves_drop_what_is_trained_again(app: CnnTuiApp, folder: Folder) -> None:
@@ -286,6 +187,23 @@ class _Counting:
         return self._poll()
 
 
+async def test_the_pointer_tells_the_values_under_it(app: CnnTuiApp, folder: Folder) -> None:
+    run_dir = folder.finished()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app, run_dir)
+        chart = page_of(app).query_one("#accuracy", Chart)
+        await until(pilot, lambda: chart.drawings and labels(app, "accuracy"))
+        await pilot.hover("#accuracy", offset=(60, 5))
+
+        def legend() -> str:
+            return "".join(piece.text for piece in app.screen._compositor.render_strips()[_top()])
+
+        def _top() -> int:
+            return chart.region.y + 1
+
+        await until(pilot, lambda: "train 71" in legend() and "val 70" in legend())
+
+
 async def test_panes_axes_and_smoothing_are_remembered(
     app: CnnTuiApp, folder: Folder, tmp_path: Path
 ) -> None:
@@ -307,8 +225,7 @@ async def test_panes_axes_and_smoothing_are_remembered(
         assert page.query_one("#accuracy").display
     state = State.read(tmp_path / "config")
     assert (state.x_axis, state.smoothing, state.log_y) == ("step", 0.6, True)
-    assert "medium:classes" in state.hidden_panes
-    assert "medium:rate" not in state.hidden_panes
+    assert set(state.hidden_panes) == {"medium:classes", "medium:rate"}  # one hid, one shown
 
 
 async def test_a_digit_goes_to_its_pane_in_a_small_window(app: CnnTuiApp, folder: Folder) -> None:
@@ -326,50 +243,8 @@ async def test_a_digit_goes_to_its_pane_in_a_small_window(app: CnnTuiApp, folder
         await until(pilot, lambda: page.query_one("#loss").has_focus)
 
 
-async def test_a_run_refused_by_this_process_says_why(app: CnnTuiApp, folder: Folder) -> None:
-    run_dir = folder.new()
-    text_before = (run_dir / "config.toml").read_text()
-    (run_dir / "config.toml").write_text(text_before + "\n[nonsense]\na = 1\n")
-    async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, app, run_dir)
-        await pilot.press("r")
-        await says(pilot, app, "#card", "Not trained", "nonsense")
-        assert isinstance(app.screen, LivePage)
-        assert len([s for s in app.screen_stack if isinstance(s, LivePage)]) == 1
-
-
-async def test_a_training_here_is_paused_changed_stopped_resumed_and_finished(
-    app: CnnTuiApp, folder: Folder
-) -> None:
-    run_dir = folder.new("real", "train.epochs=100000", "model.options.widths=[4]")
-    async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, app, run_dir)
-        await pilot.press("r")
-        await says(pilot, app, "#header", "running")
-        await says(pilot, app, "#log", "epoch")
-        await pilot.press("p")
-        await says(pilot, app, "#card", "PAUSED")
-        await pilot.press("p")
-        await says(pilot, app, "#header", "running")
-        await pilot.press("l")
-        app.screen.query_one(Input).value = "0.001"
-        await pilot.press("enter")
-        await until(
-            pilot,
-            lambda: any(
-                isinstance(event, LearningRateSet)
-                for _, event in page_of(app).run_watch.feed.log  # type: ignore[union-attr]
-            ),
-        )
-        await pilot.press("s")
-        await says(pilot, app, "#header", "stopped")
-        await says(pilot, app, "#card", "Resume goes on from the last checkpoint")
-        done = read_summary(run_dir)["epoch"]
-        await until(pilot, lambda: not app.slot.busy)
-        await pilot.press("r")
-        await says(pilot, app, "#header", "running")
-        await until(pilot, lambda: read_summary(run_dir)["epoch"] > done)
-        await pilot.press("f", "f")
-        await says(pilot, app, "#card", "Test accuracy")
-        assert read_summary(run_dir)["status"] == "finished"
-        await until(pilot, lambda: not app.slot.busy)
+def test_the_page_needs_no_torch() -> None:
+    heavy = ("torch", "sklearn", "pydantic", "matplotlib")
+    code = f"import sys, cnn_tui.screens.live; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -15,7 +15,6 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from cnn_core.runs.reader import read_config, read_summary
 from cnn_core.runs.requests import take_requests
 from cnn_tui.app import CnnTuiApp
-from cnn_tui.screens.compare import ComparePage
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.new import NewPage
@@ -65,7 +64,18 @@ async def test_a_folder_without_runs_says_how_to_begin(app: CnnTuiApp) -> None:
         await pilot.press("enter", "d", "x", "c", "space", "a", "v", "down", "G")
         assert isinstance(app.screen, RunsPage)
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, NewPage))
+        await until(pilot, lambda: any(isinstance(screen, NewPage) for screen in app.screen_stack))
+
+
+async def test_the_first_run_of_a_folder_takes_the_keys(app: CnnTuiApp, folder: Folder) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#runs-empty").display)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, QueuePage))
+        folder.finished("one")
+        await pilot.press("escape")
+        await shown(pilot, 1)
+        await until(pilot, lambda: app.focused is table(app))
 
 
 async def test_rows_tell_of_their_runs_and_appear_by_themselves(
@@ -108,9 +118,8 @@ async def test_names_are_shown_literally(app: CnnTuiApp, folder: Folder) -> None
         await shown(pilot, len(HOSTILE))
         await pilot.pause()
         text = "\n".join(lines(app))
-        for part in ("[/]", "[bold red]x", "\\x1b[31mred", "a" * 20 + "", "名前は長い"):
+        for part in ("[/]", "[bold red]x", "\\x1b[31mred", "a" * 20, "名前は長い"):
             assert part in text
-        assert {len(line.encode("utf-16")) > 0 for line in lines(app)} == {True}
         for _ in HOSTILE:  # the preview too
             row = table(app).current
             assert row is not None
@@ -199,7 +208,11 @@ async def test_sorted_by_dialog_by_keys_and_by_header(
         assert State.read(tmp_path / "config").sort == "best.val_acc"
 
 
-async def test_selecting_by_keys_and_mouse_and_comparing(app: CnnTuiApp, folder: Folder) -> None:
+async def test_selecting_by_keys_and_mouse_and_comparing(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[list[Path]] = []
+    monkeypatch.setattr(app, "compare", compared.append)
     runs = [folder.finished(f"run{number}") for number in range(4)]
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot, 4)
@@ -216,11 +229,12 @@ async def test_selecting_by_keys_and_mouse_and_comparing(app: CnnTuiApp, folder:
         app.screen.query_one(FilterLine).value = "run3"
         await until(pilot, lambda: "2 selected, 1 of them not shown" in said(app))
         await pilot.press("enter", "c")
-        await until(pilot, lambda: isinstance(app.screen, ComparePage))
-        assert app.screen._run_dirs == [runs[3], runs[0]]  # type: ignore[attr-defined]
+        await until(pilot, lambda: compared == [[runs[3], runs[0]]])
 
 
-async def test_pages_open_from_the_list(app: CnnTuiApp, folder: Folder) -> None:
+async def test_pages_open_from_the_list(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.finished("one")
     two = folder.finished("two")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -230,9 +244,10 @@ async def test_pages_open_from_the_list(app: CnnTuiApp, folder: Folder) -> None:
             await until(pilot, lambda page=page: isinstance(app.screen, page))
             app.pop_screen()
             await pilot.pause()
+        opened: list[Path] = []
+        monkeypatch.setattr(app, "open_run", opened.append)
         await pilot.click(RunsTable, offset=(10, 1), times=2)
-        await until(pilot, lambda: isinstance(app.screen, LivePage))
-        assert app.screen._run_dir == two  # type: ignore[attr-defined]
+        await until(pilot, lambda: opened == [two])
 
 
 async def test_requests_reach_the_run(app: CnnTuiApp, folder: Folder) -> None:
@@ -373,14 +388,14 @@ async def test_the_preview_follows_the_cursor_and_is_remembered(
         await pilot.press("down")
         await until(pilot, lambda: "damaged run" in facts())
         assert "log.txt" in facts()
-        await until(pilot, lambda: [len(curve.x) for curve in chart._curves] == [0, 0, 0])
+        await until(pilot, lambda: [len(curve.x) for curve in chart._curves] == [0, 0])
         await pilot.press("v")
         assert not app.screen.query_one(RunPreview).display
-        assert State.read(tmp_path / "config").hidden_panes == ["runs.preview"]
+        assert "runs.preview" in State.read(tmp_path / "config").hidden_panes
         await pilot.resize_terminal(80, 24)
         await pilot.press("v")
         assert app.screen.query_one(RunPreview).display
-        assert State.read(tmp_path / "config").hidden_panes == ["runs.preview"]
+        assert "runs.preview" in State.read(tmp_path / "config").hidden_panes
 
 
 async def test_the_folder_goes_and_comes_back(app: CnnTuiApp, folder: Folder) -> None:
@@ -425,6 +440,10 @@ async def test_a_thousand_runs_draw_only_what_is_seen(app: CnnTuiApp, folder: Fo
         await pilot.press("ctrl+u")
         await shown(pilot, 1000)
         assert view.current is cursor
+        view.scroll_to(y=500, animate=False)
+        await pilot.pause()
+        view.show([*view.rows], sort="name", places={})  # as a poll does
+        assert round(view.scroll_y) == 500
         assert len(view._drawn) <= view.size.height
 
 

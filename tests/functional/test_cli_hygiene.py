@@ -39,7 +39,14 @@ def test_the_version(cli):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["runs"], ["runs", "--json"], ["show", "last"], ["presets"]],
+    [
+        ["--help"],
+        ["runs"],
+        ["runs", "--json"],
+        ["show", "last"],
+        ["presets"],
+        ["queue", "--json"],
+    ],
     ids=" ".join,
 )
 def test_what_only_looks_imports_no_torch_and_no_app(stored, arguments):

@@ -163,9 +163,36 @@ async def test_charts_share_a_budget_of_one_app() -> None:
 
 def test_a_budget_spaces_drawings_by_what_they_cost() -> None:
     budget = DrawBudget()
-    assert budget.take(100.0, 0.010)
-    assert not budget.take(100.0 + 0.010 / SHARE - 0.001, 0.010)
-    assert budget.take(100.0 + 0.010 / SHARE, 0.010)
+    assert budget.take("a", 100.0, 0.010)
+    assert not budget.take("a", 100.0 + 0.010 / SHARE - 0.001, 0.010)
+    assert budget.pause(100.0 + 0.010 / SHARE - 0.1) == pytest.approx(0.1)
+    assert budget.take("a", 100.0 + 0.010 / SHARE, 0.010)
+
+
+def test_charts_draw_in_turn() -> None:
+    budget = DrawBudget()
+    assert budget.take("a", 0.0, 1.0)
+    assert not budget.take("b", 1.0, 1.0)
+    assert not budget.take("a", 2.0, 1.0)
+    assert not budget.take("a", 51.0, 1.0)
+    assert budget.take("b", 51.0, 1.0)
+    assert not budget.take("b", 51.5, 1.0)
+    budget.leave("a")
+    assert budget.take("b", 101.0, 1.0)
+
+
+async def test_a_chart_that_goes_lets_others_draw() -> None:
+    async with bench() as (pilot, chart):
+        other = Chart()
+        await pilot.app.query_one(VerticalScroll).mount(other, before=chart)
+        other.show(curves(50), x_label="step", y_label="loss")
+        await until(pilot, lambda: other.drawings > 0)
+        budget = DrawBudget.of(pilot.app)
+        assert not budget.take(other, -1.0, 0.0)  # it waits, before the chart does
+        await other.remove()
+        chart.show([Curve("loss", np.array([1.0, 2]), np.array([7000.0, 9000]), 0)],
+                   x_label="step", y_label="loss")  # fmt: skip
+        await until(pilot, lambda: "9000" in shown(chart))
 
 
 async def test_the_title_is_literal() -> None:
@@ -239,13 +266,20 @@ async def test_dragging_pans_and_a_double_click_shows_all() -> None:
 
 
 async def test_the_pointer_reads_values_and_draws_nothing() -> None:
+    def head() -> str:
+        return chart.render_line(0).text
+
     async with bench() as (pilot, chart):
         before = chart.drawings
         await pilot.hover(chart, offset=(40, 5))
-        await until(pilot, lambda: "step 4" in shown(chart) or "step 5" in shown(chart))
-        await pilot.hover("#above", offset=(1, 1))
-        await until(pilot, lambda: "step 5" not in shown(chart).split("\n")[0])
+        await until(pilot, lambda: "step 4" in head() or "step 5" in head())
         assert chart.drawings == before
+        chart.show([Curve("loss", np.array([0.0, 100]), np.array([77.0, 77]), 0)],
+                   x_label="step", y_label="loss", now=True)  # fmt: skip
+        await until(pilot, lambda: chart.drawings > before)
+        assert "loss 77" in head()
+        await pilot.hover("#above", offset=(1, 1))
+        await until(pilot, lambda: "step" not in head())
 
 
 async def test_small_charts_live_too() -> None:

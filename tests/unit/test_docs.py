@@ -22,6 +22,18 @@ def test_the_reference_of_preset_keys_is_up_to_date():
     assert made.stdout == (ROOT / "docs" / "presets.md").read_text()
 
 
+PICTURES = sorted((ROOT / "docs" / "pictures").glob("*.svg"))
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
+def test_pictures_are_small_and_fetch_nothing(path: Path):
+    svg = path.read_text()
+    assert len(svg.encode()) < 150_000
+    assert "url(" not in svg
+    assert "@font-face" not in svg
+    assert re.findall(r"https?:[^\"]*", svg) == ["http://www.w3.org/2000/svg"]
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )

@@ -82,7 +82,7 @@ def test_a_column_picked_again_turns_the_order_round() -> None:
 
 @pytest.mark.parametrize("width", [10, 40, 66, 80, 100, 120, 160, 200, 260])
 def test_columns_fit_and_the_most_telling_stay(rows: Rows, width: int) -> None:
-    placed = place_columns(needed_widths(rows, {}), 3, width)
+    placed = place_columns(needed_widths(rows, {}, {}), 3, width)
     shown = [item.column.title for item in placed]
     assert {"name", "best val", "test", "epoch", "age"} <= set(shown)
     for before, after in pairwise(placed):
@@ -94,9 +94,10 @@ def test_columns_fit_and_the_most_telling_stay(rows: Rows, width: int) -> None:
 
 def test_a_column_in_which_nothing_stands_takes_no_room(rows: Rows) -> None:
     untagged = [row for row in rows if not row["tags"]]
-    assert not any(column.title == "tags" for column in needed_widths(untagged, {}))
-    assert any(column.title == "tags" for column in needed_widths(rows, {}))
-    assert len(needed_widths(rows, {})) == len(COLUMNS)
+    assert not any(column.title == "tags" for column in needed_widths(untagged, {}, {}))
+    assert any(column.title == "tags" for column in needed_widths(rows, {}, {}))
+    assert len(needed_widths(rows, {}, {})) == len(COLUMNS)
+    assert needed_widths([], {}, needed_widths(rows, {}, {})) == needed_widths(rows, {}, {})
 
 
 def test_every_status_has_a_sign_of_its_own_and_a_colour(rows: Rows) -> None:

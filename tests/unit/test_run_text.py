@@ -211,6 +211,27 @@ def test_the_card_of_a_result_has_both_weights(folder: Folder) -> None:
     assert "Test accuracy 70.00% (best weights, epoch 3)" in shown.text.plain
 
 
+def test_who_holds_a_run_without_a_word_starts_it_and_later_ends_it(folder: Folder) -> None:
+    run_dir = folder.new()
+    with folder.writing(run_dir) as writer:
+        watch = watched(run_dir)
+        assert watch.starting
+        writer.write(started(3))
+        watch.poll()
+        assert (watch.starting, watch.live) == (False, True)
+        writer.write(RunFinished(status="stopped"))
+        watch.poll()
+        assert (watch.starting, watch.live, watch.status) == (False, False, "stopped")
+    deadline = time.monotonic() + 10
+    while watch.held:
+        assert time.monotonic() < deadline
+        watch.poll()
+    with folder.writing(run_dir):
+        while not watch.starting:
+            assert time.monotonic() < deadline
+            watch.poll()
+
+
 def test_nothing_is_new_where_nothing_was_written(folder: Folder) -> None:
     watch = watched(folder.finished())
     assert not any(watch.poll() for _ in range(3))
@@ -244,13 +265,15 @@ def test_the_layout_suits_the_window(size: tuple[int, int], layout: str) -> None
     assert layout_for(*size) == layout
 
 
-def test_hidden_panes_are_those_of_the_layout() -> None:
-    hidden = ["medium:rate", "wide:log"]
-    assert "rate" not in shown_panes("medium", hidden, None)
-    assert "log" in shown_panes("medium", hidden, None)
-    assert shown_panes("wide", [], None) == list(PANES)
+def test_panes_are_hidden_and_brought_in_for_each_layout_on_its_own() -> None:
+    everything = list(PANES)
+    assert shown_panes("wide", [], None) == everything
+    assert shown_panes("medium", [], None) == [pane for pane in everything if pane != "rate"]
+    toggled = ["medium:rate", "wide:log"]
+    assert shown_panes("medium", toggled, None) == everything
+    assert shown_panes("wide", toggled, None) == everything[:-1]
     assert shown_panes("single", [], None) == ["loss"]
-    assert shown_panes("wide", hidden, "log") == ["log"]
+    assert shown_panes("wide", toggled, "log") == ["log"]
 
 
 def test_a_run_of_ten_thousand_steps_is_folded_whole(folder: Folder) -> None:

@@ -175,7 +175,8 @@ def test_listing_imports_neither_torch_nor_pydantic(tmp_path: Path) -> None:
     copies(tmp_path, 2)
     program = (
         "import sys, pathlib\n"
-        "from cnn_core.runs import compare, follower, index, reader, requests, select, writer\n"
+        "from cnn_core.runs import compare, follower, index, queue, reader, removal\n"
+        "from cnn_core.runs import requests, select, watcher, writer\n"
         "rows = index.run_rows(pathlib.Path(sys.argv[1]))\n"
         "assert len(select.filter_rows(rows, 'best.val_acc > 0.1')) == 2\n"
         "heavy = {'torch', 'pydantic', 'numpy', 'filelock', 'rich', 'typer', 'textual'}\n"

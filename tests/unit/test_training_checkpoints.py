@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, readable without running code, damage told in one line."""
 
+import io
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from cnn_core.errors import UserError
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import new_run, train_run
 from cnn_core.training import checkpoint
-from cnn_core.training.checkpoint import load_checkpoint
+from cnn_core.training.checkpoint import load_checkpoint, save_checkpoint
 from cnn_core.training.control import Control
 
 CORE = Path(checkpoint.__file__).parents[2]
@@ -75,6 +76,23 @@ def test_what_is_no_checkpoint_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"last\.pt: damaged or not a checkpoint"):
         load_checkpoint(tmp_path, "last")
+
+
+@pytest.mark.parametrize("cause", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("write", [1, 2, 10])
+def test_a_write_that_fails_tells_its_own_cause(tmp_path, monkeypatch, cause, write):
+    class Failing(io.BytesIO):
+        writes = 0
+
+        def write(self, content):
+            self.writes += 1
+            if self.writes == write:
+                raise cause
+            return super().write(content)
+
+    monkeypatch.setattr(checkpoint, "write_atomically", lambda _path, save: save(Failing()))
+    with pytest.raises(type(cause)):
+        save_checkpoint(tmp_path, {"model": {"weight": torch.zeros(100)}}, "last")
 
 
 def test_an_object_in_a_checkpoint_is_not_made(tmp_path):

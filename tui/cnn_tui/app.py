@@ -1,6 +1,7 @@
 """The app: which pages there are, and what all of them share."""
 
 import contextlib
+import gc
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,6 @@ from textual.types import CSSPathType
 from cnn_core.errors import CnnTuiError
 from cnn_tui import themes
 from cnn_tui.driver import PatientDriver
-from cnn_tui.screens.help import Help
 from cnn_tui.screens.leaving import AskHowToLeave, Leaving
 from cnn_tui.screens.page import Dialog
 from cnn_tui.screens.runs import RunsPage
@@ -63,7 +63,7 @@ class CnnTuiApp(App[str]):
         return RunsPage()
 
     def on_mount(self) -> None:
-        """Take the user's theme and keys; load torch while the first page is looked at."""
+        """Take the user's theme and keys."""
         self.register_theme(themes.DARK)
         self.register_theme(themes.LIGHT)
         if self.state.theme in self.available_themes:
@@ -73,7 +73,6 @@ class CnnTuiApp(App[str]):
         self.set_interval(_STATUS_INTERVAL_S, self._look_after_slot)
         if self._first is not None:
             self.train(self._first)
-        self.call_after_refresh(self._load_torch)
 
     # --- pages -----------------------------------------------------------------------------
 
@@ -121,6 +120,8 @@ class CnnTuiApp(App[str]):
 
     def action_help(self) -> None:
         """Show what one can do here."""
+        from cnn_tui.screens.help import Help
+
         if not isinstance(self.screen, Dialog):
             self.push_screen(Help(self.screen))
 
@@ -138,9 +139,12 @@ class CnnTuiApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action that has a key here, and Textual's own commands."""
+        offered = {"command_palette"}
         for active in screen.active_bindings.values():
             binding, node = active.binding, active.node
-            if binding.description and active.enabled and binding.action != "command_palette":
+            # What several keys do is offered once.
+            if binding.description and active.enabled and binding.action not in offered:
+                offered.add(binding.action)
                 yield SystemCommand(
                     binding.description,
                     binding.tooltip or f"key {self.get_key_display(binding)}",
@@ -170,9 +174,16 @@ class CnnTuiApp(App[str]):
         for bar in self.screen.query(TitleBar):
             bar.training = training
 
-    def _load_torch(self) -> None:
+    def load_torch(self) -> None:
+        """Load it in a thread, so that it is there when it is needed."""
+
         def load() -> None:
+            import cnn_tui.screens.live  # noqa: F401  (what draws charts)
+
             with contextlib.suppress(ImportError):  # told where it is needed
                 import cnn_core.runs.session  # noqa: F401
+            # The modules' objects live for ever: a full collection need not visit them, which
+            # would hold up the screen for half a second each time.
+            gc.freeze()
 
         threading.Thread(target=load, name="load torch", daemon=True).start()

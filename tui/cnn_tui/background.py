@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start ``cnn-tui COMMAND --headless`` in a session of its own, its output in ``log``."""
     with log.open("ab") as file:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cnn_tui", *command, "--headless"),
                 *("--data-dir", str(data_dir.resolve()), "--device", device),
@@ -47,6 +48,9 @@ def spawn(
             stderr=file,
             start_new_session=True,
         )
+    # Whoever starts a process takes note of its end, or it stays behind as a zombie.
+    threading.Thread(target=process.wait, name="child", daemon=True).start()
+    return process
 
 
 def train_queue_in_background(workplace: Workplace, queue: Queue, *, first: Path | None) -> bool:

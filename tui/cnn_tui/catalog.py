@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnn_core.datasets.catalog import DATASETS, state_of
+from cnn_core.datasets.catalog import state_of
 from cnn_core.errors import UserError
 from cnn_core.preset_files import read_table, shipped_presets
+from cnn_tui.form_fields import FormField, choices
 
 # A folder of many other TOML files would make a list that helps nobody.
 _MOST_OWN = 50
@@ -51,8 +52,15 @@ def _line(reference: str, table: dict[str, Any]) -> PresetLine:
     )
 
 
-def dataset_states(data_dir: Path) -> dict[str, str]:
-    """Return for each data set "here", "missing" or "unusable"; "" where data.root decides."""
-    return {
-        name: "" if name == "folder" else state_of(name, data_dir)[0] for name in DATASETS.names()
+def offers(field: FormField, data_dir: Path) -> list[tuple[str, str]]:
+    """Return the values of a choice with a line about each; data sets tell whether they are here.
+
+    That looks into the data folder, and may take a second.
+    """
+    if field.key != "data.dataset":
+        return choices(field)
+    # The images of `folder` are wherever data.root says.
+    states = {
+        name: "" if name == "folder" else state_of(name, data_dir)[0] for name in field.values
     }
+    return [(name, f"{states[name]:8}  {about}") for name, about in choices(field)]

@@ -4,9 +4,11 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -22,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cnn_core.locations import cache_dir
 from cnn_core.training.control import Control
 from cnn_core.training.events import (
     EpochFinished,
@@ -67,16 +70,50 @@ def exit_code(finished: RunFinished) -> int:
     return MISTAKE if finished.mistake else EXIT_CODES[finished.status]
 
 
+def train(
+    run_dir: Path, control: Control, *, data_dir: Path, device: str, as_json: bool = False
+) -> RunFinished:
+    """Train a run, show it, and return its last event.
+
+    Where nobody reads any more what is shown, the run is stopped with a checkpoint before the
+    BrokenPipeError passes on. Raises UserError where it can't be trained at all.
+    """
+    from cnn_core.runs.session import train_run  # loads torch
+
+    events = train_run(run_dir, control, data_dir=data_dir, cache_dir=cache_dir(), device=device)
+    try:
+        if as_json:
+            return follow(events, JsonLines())
+        if not sys.stderr.isatty():
+            return follow(events, PlainLines())
+        with LiveProgress() as display:
+            return follow(events, display)
+    except BrokenPipeError:
+        control.request("stop")
+        for _ in events:
+            pass
+        raise
+
+
+def narrate_abortion(run_dir: Path) -> None:
+    """Tell that training ended at once, and how it goes on."""
+    command = f"cnn-tui resume {run_dir.name}"
+    narrate("aborted; to go on from the last checkpoint:", command=command)
+
+
 @contextmanager
-def stopping_on_signals(control: Control) -> Iterator[None]:
+def stopping_on_signals(control: Control) -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort.
 
-    A closed terminal (SIGHUP) does not end a training: it goes on without one.
+    A closed terminal (SIGHUP) does not end a training: it goes on without one. Yields what is
+    set once a signal has asked.
     """
+    signalled = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         if control.stopping:
             raise KeyboardInterrupt
+        signalled.set()
         control.request("stop")
         # Not through sys.stderr, which the signal may have interrupted in the middle of a write.
         with suppress(OSError):
@@ -86,7 +123,7 @@ def stopping_on_signals(control: Control) -> Iterator[None]:
         leave_terminal()
 
     with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
-        yield
+        yield signalled
 
 
 class JsonLines:

@@ -10,6 +10,8 @@ PANES = {
     "classes": "Classes",
     "log": "Log",
 }
+# What a layout has no room for at first.
+_LEFT_OUT = frozenset({"medium:rate", "tall:rate", "tall:classes", "tall:log"})
 LAYOUTS = ("single", "tall", "medium", "wide")
 
 
@@ -22,11 +24,13 @@ def layout_for(width: int, height: int) -> str:
     return "wide" if width >= 160 else "medium"
 
 
-def shown_panes(layout: str, hidden: Collection[str], only: str | None) -> list[str]:
-    """Return the panes to show: ``only`` one, or those not in ``hidden``.
+def shown_panes(layout: str, toggled: Collection[str], only: str | None) -> list[str]:
+    """Return the panes to show: ``only`` one, or all that the layout has room for.
 
-    Each layout has panes of its own hidden, as "medium:rate".
+    ``toggled`` holds those that the user hid, or brought into a layout that begins without
+    them, as "medium:rate": each layout is remembered on its own.
     """
     if only is not None or layout == "single":
         return [only or "loss"]
-    return [pane for pane in PANES if f"{layout}:{pane}" not in hidden]
+    keys = {pane: f"{layout}:{pane}" for pane in PANES}
+    return [pane for pane, key in keys.items() if (key in toggled) == (key in _LEFT_OUT)]

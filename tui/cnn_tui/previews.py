@@ -4,98 +4,36 @@ Slow parts look at files and import torch, so that all of it is to be called off
 by one thread at a time. Each part is kept until something that it depends on changes.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnn_core.config import Data, Freeze, Model, Optim, Section, Train
+from cnn_core.config import Data, Freeze, Model, Section, Train
 from cnn_core.datasets.build import Recipe
 from cnn_core.datasets.catalog import count_classes, open_index, resolved_image_size
 from cnn_core.datasets.decode import Corrupt
 from cnn_core.datasets.index import Images, Index
-from cnn_core.datasets.split import Split, SplitRow, divide, split_table
+from cnn_core.datasets.split import Split, divide, split_table
 from cnn_core.errors import CnnTuiError, UserError
-from cnn_core.training.schedule import lr_factor
 from cnn_tui.device_stats import DeviceLoad, DeviceStats
 from cnn_tui.form import Draft
+from cnn_tui.preview_parts import (
+    SAMPLES,
+    NetworkPreview,
+    SamplePreview,
+    SchedulePreview,
+    SplitPreview,
+    augmented,
+    imbalance_warning,
+    lr_curve,
+    stage_views,
+    steps_an_epoch,
+)
 from cnn_tui.workplace import Workplace
-
-if TYPE_CHECKING:
-    from cnn_core.backbones.structure import Network
-    from cnn_core.summary import Summary
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Section)
-
-IMBALANCE = 3
-"""Largest over smallest class from which a warning is due."""
-SAMPLES = 4
-DRAWS = 3
-# More points than any chart has columns.
-_CURVE_POINTS = 600
-# Steps an epoch that stand in where they are not known.
-_NOMINAL_STEPS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SplitPreview:
-    """Images of each class and part; ``imbalance`` is a warning, or ""."""
-
-    rows: list[SplitRow]
-    train: int
-    val: int
-    test: int
-    place: str
-    imbalance: str
-
-
-@dataclass(frozen=True, slots=True)
-class StageView:
-    """A stage of the network with its output for one image, (C,) or (C, H, W)."""
-
-    name: str
-    output_shape: tuple[int, ...]
-    parameters: int
-    trainable: int
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkPreview:
-    """Stages, totals and memory; ``steps`` an epoch is None where it is not known."""
-
-    stages: list[StageView]
-    summary: "Summary"
-    classes: int
-    image_size: int
-    batch_size: int | None
-    """None: found at the start ("auto"), and the memory is that of one image."""
-    images_a_step: int | None
-    steps: int | None
-    load: DeviceLoad
-    """Of the device it would train on, when this was made."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SchedulePreview:
-    """The learning rate over epochs, from 0 on, and what happens in words."""
-
-    epochs: NDArray[np.float64]
-    lr: NDArray[np.float64]
-    words: str
-    marks: tuple[tuple[float, str], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SamplePreview:
-    """A training image as it is stored, (S,S,3), and ``DRAWS`` of its augmented forms."""
-
-    label: str
-    before_HWC: Images
-    after_NHWC: Images
 
 
 class Previews:
@@ -126,11 +64,12 @@ class Previews:
         """Follow the learning rate through the run."""
         optim, train = _right(draft.optim, "optim"), _right(draft.train, "train")
         known = None if draft.data is None else self._counts(draft.data)
-        steps = _steps(train, known)
+        steps = steps_an_epoch(train, known)
+        unfreeze_at = draft.freeze.unfreeze_at if draft.freeze else None
         return self._keep(
             "schedule",
-            (optim, train, draft.freeze, steps),
-            lambda: _curve(draft, optim, train, steps),
+            (optim, train, steps, unfreeze_at),
+            lambda: lr_curve(optim, train, steps, unfreeze_at),
         )
 
     def samples(self, draft: Draft, drawing: int) -> list[SamplePreview]:
@@ -143,7 +82,7 @@ class Previews:
             pictures = self._keep(
                 "pictures", (data, drawing), lambda: self._decode_some(data, drawing)
             )
-            return _augmented(pictures, build_augmentation(augment), drawing)
+            return augmented(pictures, build_augmentation(augment), drawing)
 
         return self._keep("samples", (data, augment, drawing), make)
 
@@ -205,13 +144,13 @@ class Previews:
         batch = train.batch_size if train and train.batch_size != "auto" else None
         summary = summarize(network, image_size=size, batch_size=batch or 1)
         return NetworkPreview(
-            stages=_stages(network, summary),
+            stages=stage_views(network, summary),
             summary=summary,
             classes=classes,
             image_size=size,
             batch_size=batch,
             images_a_step=batch * train.accumulate if train and batch else None,
-            steps=_steps(train, known) if train else None,
+            steps=steps_an_epoch(train, known) if train else None,
             load=self._device_load(),
         )
 
@@ -239,80 +178,7 @@ class Previews:
         return pictures
 
 
-def imbalance_warning(rows: list[SplitRow]) -> str:
-    """Return a warning where the largest class has many times the smallest's training images."""
-    counts = [row.train for row in rows]
-    largest, smallest = max(counts), min(counts)
-    if largest <= IMBALANCE * smallest:
-        return ""
-    share = 100 * largest / sum(counts)
-    return (
-        f"accuracy misleads: {largest:,} training images in the largest class, {smallest:,} in "
-        f"the smallest; a constant guess reaches {share:.1f} %"
-    )
-
-
 def _right(section: S | None, name: str) -> S:
     if section is None:
         raise UserError(f"waits until [{name}] has no mistakes")
     return section
-
-
-def _steps(train: Train, known: tuple[int, int] | None) -> int | None:
-    """Return the optimizer steps of an epoch, as the trainer counts them."""
-    if known is None or train.batch_size == "auto":
-        return None
-    images = known[1]
-    usable = images - images % train.batch_size if train.drop_last else images
-    return math.ceil(usable / (train.batch_size * train.accumulate))
-
-
-def _stages(network: "Network", summary: "Summary") -> list[StageView]:
-    from cnn_core.backbones.structure import under
-
-    modules = [*(stage.modules for stage in network.stages), network.head]
-    views = []
-    for row, prefixes in zip(summary.stages, modules, strict=True):
-        shapes = [layer.output_shape[1:] for layer in summary.layers if under(layer.name, prefixes)]
-        views.append(
-            StageView(row.name, shapes[-1] if shapes else (), row.parameters, row.trainable)
-        )
-    return views
-
-
-def _curve(draft: Draft, optim: Optim, train: Train, steps: int | None) -> SchedulePreview:
-    an_epoch = steps or _NOMINAL_STEPS
-    total = an_epoch * train.epochs
-    at = np.unique(np.linspace(0, total - 1, min(total, _CURVE_POINTS)).round().astype(int))
-    lr = np.array(
-        [
-            optim.lr
-            * lr_factor(optim, step=int(step), steps_per_epoch=an_epoch, epochs=train.epochs)
-            for step in at
-        ]
-    )
-    words = f"{optim.schedule}: {lr[0]:.3g} at first, {lr.max():.3g} at most, {lr[-1]:.3g} at last"
-    if optim.schedule == "plateau":
-        words = (
-            f"plateau: {optim.lr:g}, times {optim.gamma:g} after {optim.step_size} epochs without "
-            "a better validation accuracy; when that is, only the training will show"
-        )
-    words += f"; {total:,} steps" if steps else "; the number of steps is not known yet"
-    unfreeze = draft.freeze.unfreeze_at if draft.freeze else None
-    marks = ((float(unfreeze - 1), "unfreeze"),) if unfreeze else ()
-    return SchedulePreview(at / an_epoch, lr, words, marks)
-
-
-def _augmented(
-    pictures: list[tuple[str, Images]], augmentation: Callable[..., Any], drawing: int
-) -> list[SamplePreview]:
-    import torch
-
-    generator = torch.Generator().manual_seed(drawing)
-    before_NHWC = np.stack([pixels_HWC for _, pixels_HWC in pictures])
-    batch_NCHW = torch.from_numpy(before_NHWC.repeat(DRAWS, axis=0)).permute(0, 3, 1, 2)
-    after_NHWC = augmentation(batch_NCHW, generator).permute(0, 2, 3, 1).contiguous().numpy()
-    return [
-        SamplePreview(label, pixels_HWC, after_NHWC[DRAWS * i : DRAWS * (i + 1)])
-        for i, (label, pixels_HWC) in enumerate(pictures)
-    ]

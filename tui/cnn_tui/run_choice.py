@@ -44,8 +44,12 @@ def sorted_by(sort: str, key: str) -> str:
     return key if key in _ASCENDING else f"-{key}"
 
 
+def tags_of(row: Row) -> list[str]:
+    """Return the run's tags, whatever somebody wrote into its preset."""
+    tags = row["tags"]
+    return [*map(str, tags)] if isinstance(tags, list) else [str(tags)]
+
+
 def _holds(row: Row, words: list[str]) -> bool:
-    # Tags are whatever somebody wrote into a preset.
-    tags = row["tags"] if isinstance(row["tags"], list) else [row["tags"]]
-    text = "\n".join([*(str(row[key]) for key in _SEARCHED), *map(str, tags)]).casefold()
+    text = "\n".join([*(str(row[key]) for key in _SEARCHED), *tags_of(row)]).casefold()
     return all(word in text for word in words)

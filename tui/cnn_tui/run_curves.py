@@ -1,11 +1,23 @@
 """The curves that the page of a run draws in each of its charts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnn_core.runs.series import Metric, RunSeries, XAxis
 from cnn_tui.charts.plot import Curve
 
 _TRAIN, _VAL, _RATE = 0, 1, 2  # styles
+
+
+def same_curves(some: Sequence[Curve], others: Sequence[Curve]) -> bool:
+    """Return whether two charts would look the same: accuracies stay while steps are done."""
+    return len(some) == len(others) and all(
+        (one.label, one.faded) == (other.label, other.faded)
+        and np.array_equal(one.x, other.x)
+        and np.array_equal(one.y, other.y, equal_nan=True)
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def run_curves(series: RunSeries, x_axis: XAxis) -> dict[str, list[Curve]]:

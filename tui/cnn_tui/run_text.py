@@ -69,7 +69,7 @@ def progress(watch: RunWatch, width: int, now: float) -> Content:
     lines.append(
         _fact("batch", f"{feed.started.batch_size} images", f"precision {feed.started.precision}")
     )
-    lines.append(_device(watch, feed.started))
+    lines += _device(watch, feed.started)
     lines += _results(document)
     return Content("\n").join(lines)
 
@@ -135,7 +135,7 @@ def class_lines(series: RunSeries, width: int) -> list[Content]:
                 (f" {count:>{widest}}", MUTED),
                 f" {100 * accuracy:5.1f}% " if known else "      – ",
                 ("━" * filled, shade),
-                ("━" * (cells - filled), "$panel"),
+                " " * (cells - filled),
             )
         )
     return lines
@@ -243,15 +243,16 @@ def _rate(feed: RunFeed) -> Content:
     return _fact("rate", f"{feed.pace.lr:.4g}", sparkline(picked.tolist(), _SPARKS))
 
 
-def _device(watch: RunWatch, started: RunStarted) -> Content:
+def _device(watch: RunWatch, started: RunStarted) -> list[Content]:
+    lines = [_fact("device", printable(started.device))]
     if watch.host:
-        return _fact("device", printable(started.device), f"on {printable(watch.host)}")
-    load = watch.load
-    if load is None:
-        return _fact("device", printable(started.device))
-    busy = "" if load.busy is None else f"{100 * load.busy:.0f} % busy  "
-    memory = f"{load.memory_used / 1e9:.1f}/{load.memory_total / 1e9:.1f} GB"
-    return _fact("device", printable(started.device), f"{busy}{memory}")
+        lines.append(_fact("", f"on {printable(watch.host)}"))
+    elif watch.load is not None:
+        load = watch.load
+        busy = "" if load.busy is None else f"{100 * load.busy:.0f} % busy"
+        memory = f"{load.memory_used / 1e9:.1f} of {load.memory_total / 1e9:.1f} GB in use"
+        lines.append(_fact("", busy, memory))
+    return lines
 
 
 def _results(document: dict[str, Any]) -> list[Content]:

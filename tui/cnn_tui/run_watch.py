@@ -20,10 +20,11 @@ ALIVE = ("running", "paused")
 class RunWatch:
     """A run and what surrounds it: labels, its place in the queue, the load of its device.
 
+    What this process knows of it is set by the page: ``claimed`` while its training thread has
+    the run, ``refused`` says why it could not train it.
     ``feed`` and ``document`` (as ``show --json`` has it) are None before the first poll.
-    ``error`` says why the run can't be read, ``refused`` why this process could not train it (set
-    by whoever knows); ``gone`` that its folder is no more, while what was
-    read of it stays. ``starting``: a process holds the run, and has not written of it yet.
+    ``error`` says why the run can't be read; ``gone`` that its folder is no more, while what was
+    read of it stays. ``held``: a process has the run, though it may not have written of it yet.
     ``host`` names the machine that trains it, where it is another one than this.
     """
 
@@ -31,9 +32,10 @@ class RunWatch:
     feed: RunFeed | None = None
     document: dict[str, Any] | None = None
     error: str | None = None
+    claimed: bool = False
     refused: str | None = None
     gone: bool = False
-    starting: bool = False
+    held: bool = False
     resumable: bool = False
     host: str | None = None
     place: tuple[int, int] | None = None
@@ -43,6 +45,7 @@ class RunWatch:
     _told: tuple[Any, ...] = ()
     _labels: dict[str, Any] = field(default_factory=dict)
     _labels_mtime: int = 0
+    _ending: bool = False
     _looked: float = -_SLOW_INTERVAL_S
 
     def __post_init__(self) -> None:
@@ -52,6 +55,11 @@ class RunWatch:
     def status(self) -> str:
         """The run's status, "queued" before anything is known."""
         return self.feed.status if self.feed else "queued"
+
+    @property
+    def starting(self) -> bool:
+        """Whether a process has taken the run and not written of it yet."""
+        return self.held and self.status not in ALIVE and not self._ending
 
     @property
     def live(self) -> bool:
@@ -71,7 +79,7 @@ class RunWatch:
         told = (self.feed.series, len(self.feed.log), self.feed.status)
         if told != self._told:
             self._told, self.document = told, self.feed.document | self._labels
-            changed = True
+            changed, self._looked = True, -_SLOW_INTERVAL_S
         if time.monotonic() - self._looked >= _SLOW_INTERVAL_S:
             self._looked = time.monotonic()
             changed |= self._look_around(self.feed)
@@ -87,9 +95,11 @@ class RunWatch:
         before = (self.gone, self.starting, self.resumable, self.host, self.place, self.load)
         self.gone = not self.run_dir.is_dir()
         alive = feed.status in ALIVE
-        self.starting = not alive and not self.gone and is_live(self.run_dir)
+        self.held = not self.gone and (alive or self.claimed or is_live(self.run_dir))
+        # Who has trained it holds it for a moment after its last event.
+        self._ending = self.held and (alive or self._ending)
         self.host = writer_elsewhere(self.run_dir) if self.live else None
-        self.resumable = not self.live and (self.run_dir / "checkpoints" / "last.pt").exists()
+        self.resumable = (self.run_dir / "checkpoints" / "last.pt").exists()
         waiting = [] if self.live else self._queue.ids()
         name = self.run_dir.name
         self.place = (waiting.index(name) + 1, len(waiting)) if name in waiting else None

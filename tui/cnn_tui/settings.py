@@ -3,7 +3,7 @@
 ``config.toml``::
 
     chart_fps = 2               # most redraws of a chart a second; 0: 4, and 1 over SSH
-    graphics = "auto"           # "cells" never asks the terminal for Kitty or Sixel pictures
+    graphics = "auto"           # "cells": no Kitty or Sixel pictures; "always": over SSH too
     [keys]
     "runs.new" = "n,ctrl+n"     # keys of a binding, by the id that F1 shows
 """
@@ -71,12 +71,12 @@ def _is_keys(value: Any) -> bool:
 
 _VALID = {
     "chart_fps": _is_fps,
-    "graphics": lambda value: value in ("auto", "cells"),
+    "graphics": lambda value: value in ("auto", "cells", "always"),
     "keys": _is_keys,
 }
 _EXPECTED = {
     "chart_fps": "a number from 0 to 30",
-    "graphics": '"auto" or "cells"',
+    "graphics": '"auto", "cells" or "always"',
     "keys": 'a table such as "runs.new" = "n,ctrl+n"',
 }
 
@@ -91,9 +91,7 @@ class State:
     x_axis: str = "epoch"
     smoothing: float = 0.0
     log_y: bool = False
-    hidden_panes: list[str] = dataclasses.field(
-        default_factory=lambda: ["medium:rate", "tall:rate", "tall:classes", "tall:log"]
-    )
+    hidden_panes: list[str] = dataclasses.field(default_factory=list)
     path: Path | None = None
 
     @classmethod

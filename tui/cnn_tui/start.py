@@ -9,6 +9,7 @@ from cnn_tui.app import CnnTuiApp
 from cnn_tui.output import narrate
 from cnn_tui.settings import State, read_config, settings_dir
 from cnn_tui.terminal import STOPPED, guarded, over_ssh
+from cnn_tui.widgets.graphics import detect_graphics
 from cnn_tui.workplace import Workplace
 
 _FPS, _FPS_OVER_SSH = 4.0, 1.0
@@ -21,6 +22,8 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
     returns when the training has ended. Raises UserError for a mistake in the user's settings.
     """
     config = read_config(settings_dir())
+    if config.graphics != "cells":
+        detect_graphics(force=config.graphics == "always")
     # Processes can't be spawned from a running app unless this was started before it.
     resource_tracker.ensure_running()
     app = CnnTuiApp(
@@ -33,6 +36,8 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
     try:
         with guarded(app, on_stop=lambda: app.slot.close(stop=True)):
             farewell = app.run()
+            if app.slot.busy:  # only if the app could not ask: it failed, or nobody is there
+                narrate("the training goes on; Ctrl-C stops it with a checkpoint")
             app.slot.join()
     except KeyboardInterrupt:
         run = app.slot.current.name if app.slot.current else "last"

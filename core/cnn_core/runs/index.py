@@ -58,7 +58,7 @@ class RunIndex:
         return [row for run_id in ids if (row := self._reader.read(run_id)) is not None]
 
 
-_ROW_KEYS = row_of(RunSummary("", {}, None).document()).keys()
+_ROW_KEYS = row_of("", RunSummary("", {}, None).document()).keys()
 
 
 def _stamps(entries: _Cache) -> dict[str, Stamp]:

@@ -91,7 +91,8 @@ def _look(run_dir: Path) -> _Known | None:
     path = run_dir / SUMMARY
     try:
         with path.open("rb") as file:
-            stamp, row = stamp_of(file.fileno()), row_of(parse_summary(file.read()))
+            stamp = stamp_of(file.fileno())
+            row = row_of(run_dir.name, parse_summary(file.read()))
     except (OSError, ValueError):
         watched: tuple[str, ...] = (CONFIG, EVENTS)
         stamp, marks = stamp_of(path), _marks(run_dir, watched)
@@ -108,7 +109,7 @@ def _look(run_dir: Path) -> _Known | None:
 def _told_row(run_dir: Path) -> Row:
     """Return the row that the run's own files tell, whether its process lives or not."""
     try:
-        return row_of(parse_summary((run_dir / SUMMARY).read_bytes()))
+        return row_of(run_dir.name, parse_summary((run_dir / SUMMARY).read_bytes()))
     except (OSError, ValueError):
         return _damaged_row(run_dir)
 
@@ -116,17 +117,18 @@ def _told_row(run_dir: Path) -> Row:
 def _damaged_row(run_dir: Path) -> Row:
     """Return the row of a run whose summary.json is of no use."""
     try:
-        return row_of(fold_events(run_dir).document())
+        return row_of(run_dir.name, fold_events(run_dir).document())
     except (UserError, OSError) as error:
         empty = RunSummary(run_dir.name, {}, None).document()
-        return row_of(empty | {"status": "failed", "error": f"damaged run: {error}"})
+        return row_of(run_dir.name, empty | {"status": "failed", "error": f"damaged run: {error}"})
 
 
-def row_of(document: dict[str, Any]) -> Row:
-    """Return the row of a summary."""
+def row_of(run_id: str, document: dict[str, Any]) -> Row:
+    """Return the row of a summary; that of a copied run still has the id of the first."""
     config = document["config"]
     return {
         **{key: value for key, value in document.items() if key != "history"},
+        "id": run_id,
         "val_acc_series": _series([epoch.get("val_acc") for epoch in document["history"]]),
         "dataset": value_at(config, "data.dataset"),
         "backbone": value_at(config, "model.backbone"),

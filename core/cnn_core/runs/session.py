@@ -18,6 +18,7 @@ from cnn_core.freezing import apply_freezing
 from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
+from cnn_core.runs.queue import Queue
 from cnn_core.runs.requests import take_requests
 from cnn_core.runs.writer import RunWriter
 from cnn_core.training.checks import check_validation
@@ -64,12 +65,13 @@ def train_run(
 ) -> Iterator[Event]:
     """Train a queued run, or go on with one, and yield its events once they are written.
 
-    Raises UserError if another process writes this run. If the caller stops iterating, the
-    run is left as interrupted and can be resumed.
+    From then on it waits in no queue. Raises UserError if another process writes this run. If the
+    caller stops iterating, the run is left as interrupted and can be resumed.
     """
     experiment = load_experiment(run_dir / "config.toml")
     places = Places(run_dir=run_dir, data_dir=data_dir, cache_dir=cache_dir)
     with RunWriter(run_dir) as writer, _logging_to(writer):
+        Queue(run_dir.parent).discard(run_dir.name)
         control.listen(lambda: _requests(run_dir))
         for event in stream(experiment, control, places, device=device):
             writer.write(event)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -26,12 +26,12 @@ def checkpoint_path(run_dir: Path, name: CheckpointName) -> Path:
 def save_checkpoint(run_dir: Path, state: State, *names: CheckpointName) -> None:
     """Write one state under one or more names; further names are links, not copies."""
     first, *others = (checkpoint_path(run_dir, name) for name in names)
-    write_atomically(first, lambda file: torch.save(state, file))
+    write_atomically(first, lambda file: _save(state, file))
     for other in others:
         try:
             _link_atomically(first, other)
         except OSError:  # a file system without hard links
-            write_atomically(other, lambda file: torch.save(state, file))
+            write_atomically(other, lambda file: _save(state, file))
 
 
 def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
@@ -72,6 +72,17 @@ def remove_partial_checkpoints(run_dir: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
+
+
+def _save(state: State, file: BinaryIO) -> None:
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        # Where a write fails or is interrupted, torch closes its archive all the same, and
+        # complains of what that meets instead.
+        if error.__context__ is not None:
+            raise error.__context__ from None
+        raise
 
 
 def _link_atomically(source: Path, target: Path) -> None:

@@ -31,6 +31,10 @@ class Cells:
             size = cell_len(character)
             if column < 0 or not size or column + size > len(characters):
                 continue
+            if not characters[column]:  # half of a wide character goes, so the other half must
+                characters[column - 1] = " "
+            if column + size < len(characters) and not characters[column + size]:
+                characters[column + size] = " "
             characters[column : column + size] = [character, ""][:size]
             roles[column : column + size] = [role] * size
             column += size

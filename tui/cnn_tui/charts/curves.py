@@ -1,5 +1,6 @@
 """What a chart shows: curves and how they are looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,21 @@ def lines_of(curve: Curve, view: View) -> list[Line]:
     if not view.smoothing or curve.faded:
         return [line]
     return [Line(x, y, curve.style % STYLES + FADED, False), line]
+
+
+def x_extent(curves: Sequence[Curve]) -> Range | None:
+    """Return the range of x that curves cover together; None where it has no size."""
+    parts = [curve.x[np.isfinite(curve.x)] for curve in curves]
+    ends = [float(end) for x in parts if len(x) for end in (x.min(), x.max())]
+    return (min(ends), max(ends)) if ends and min(ends) < max(ends) else None
+
+
+def value_at(curve: Curve, x: float) -> str:
+    """Return the value of the point nearest to x, in few digits."""
+    distances = np.abs(curve.x - x)
+    if not np.isfinite(distances).any():
+        return "–"
+    return f"{curve.y[int(np.nanargmin(distances))]:.4g}"
 
 
 def _finite(values: Floats) -> Floats:

@@ -11,7 +11,7 @@ from cnn_tui.charts.palette import FADED, MARKERS, MUTED, STYLES, TEXT
 Entry = tuple[str, int]  # a label and the role of its curve
 
 _SAMPLE = 4  # cells, with the blank behind it
-_APART = 2
+_APART, _AFTER_NAME = 2, 3
 _SHORTEST = 6  # of labels that are cut
 
 
@@ -28,10 +28,10 @@ def legend_rows(name: str, entries: Sequence[Entry], width: int, most: int) -> i
 def legend(name: str, entries: Sequence[Entry], width: int, rows: int) -> Cells:
     """Return the name and the entries in that many rows, labels cut to fit."""
     cells = Cells.blank(width, rows)
-    cells.put(0, 0, printable(name), MUTED)
-    labels = [printable(label) for label, _ in entries]
     start = _start(name, width)
-    longest = max(map(cell_len, labels), default=0)
+    cells.put(0, 0, _cut(printable(name), max(start - _AFTER_NAME, 0)), MUTED)
+    labels = [printable(label) for label, _ in entries]
+    longest = min(max(map(cell_len, labels), default=0), width)
     while True:
         shown = [_cut(label, longest) for label in labels]
         sizes = [cell_len(label) for label in shown]
@@ -50,7 +50,7 @@ def legend(name: str, entries: Sequence[Entry], width: int, rows: int) -> Cells:
 
 def _start(name: str, width: int) -> int:
     size = cell_len(printable(name))
-    return min(size + 3, width // 2) if size else 0
+    return min(size + _AFTER_NAME, width // 2) if size else 0
 
 
 def _places(sizes: Sequence[int], start: int, width: int) -> list[tuple[int, int]]:
@@ -81,6 +81,6 @@ def _cut(label: str, size: int) -> str:
 
 def _within(text: str, size: int) -> str:
     """Return the longest beginning of at most ``size`` cells."""
-    while cell_len(text) > size:
+    while text and cell_len(text) > size:
         text = text[: min(size, len(text) - 1)]
     return text

@@ -166,7 +166,7 @@ def _opened(extent: Range, least: float) -> Range:
 
 def _y_ticks(view: View, y_range: Range, rows: int) -> list[Tick]:
     ticks = log_ticks if view.log_y else linear_ticks
-    return ticks(*y_range, max(rows // 3, 2))
+    return ticks(*y_range, max(min(rows // 2, 5 + rows // 10), 2))
 
 
 def _axes(frame: _Frame, view: View, y_ticks: Sequence[Tick]) -> Cells:

@@ -10,14 +10,20 @@ _LONGEST = 11
 
 def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
     """Return about ``count`` round values in ``low..high`` with labels such as 0.25 and 12k."""
-    step = _round_step((high - low) / max(count, 1))
-    if not step:
+    coarse = _round_step((high - low) / max(count, 1))
+    if not coarse:
         return []
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    # A step too small for its position (1e16 + 1) would count for ever.
-    values = [float(f"{n * step:.12g}") for n in range(first, min(last, first + 2 * count) + 1)]
+    fine = _round_step(coarse / 2.6)  # the one before: ends that are not round may leave room
+    step = fine if fine and len(_multiples(low, high, fine, count)) <= count else coarse
+    values = [float(f"{n * step:.12g}") for n in _multiples(low, high, step, 2 * count)]
     return list(zip(values, _labels(values, step), strict=True))
+
+
+def _multiples(low: float, high: float, step: float, most: int) -> range:
+    """Return which multiples of a step are in the range, no more than ``most`` and one."""
+    first = math.ceil(low / step - 1e-9)
+    # A step too small for its position (1e16 + 1) would count for ever.
+    return range(first, min(math.floor(high / step + 1e-9), first + most) + 1)
 
 
 def log_ticks(low: float, high: float, count: int) -> list[Tick]:

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cnn_core.locations import cache_dir
+from cnn_core.errors import UserError
 from cnn_tui.options import DataDir, Device, Json, PresetName, RunName, RunsDir, Settings
 from cnn_tui.output import has_terminal, narrate, print_facts, working
 
@@ -32,6 +32,9 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Train in the background; print the run's id.")
     ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Let it wait in the queue; print the run's id.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train as a preset says, in the app or (--headless) without it.
@@ -40,6 +43,8 @@ def run(
     """
     from cnn_core.preset_files import load_experiment
 
+    if queue and (detach or as_json):
+        raise UserError("--queue only lets the run wait: give it without --detach and --json")
     experiment = load_experiment(preset, settings, name=name, tags=tags or ())
 
     with working("loading torch and looking for the data"):
@@ -47,6 +52,12 @@ def run(
 
         check_startable(experiment, data_dir, device)
         run_dir = new_run(runs_dir, experiment)
+    if queue:
+        from cnn_core.runs.queue import Queue
+
+        Queue(runs_dir).add(run_dir.name)
+        sys.stdout.write(f"{run_dir.name}\n")
+        return
     if detach:
         from cnn_tui.background import start_in_background
 
@@ -117,34 +128,21 @@ def _show_in_app(run_dir: Path, runs_dir: Path, data_dir: Path, device: str) -> 
 def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None:
     """Train a run directory in this process, show it, and exit with its code."""
     with working("loading torch"):
+        import cnn_core.runs.session  # noqa: F401  (before the signals mean a checkpoint)
         from cnn_core.runs.reader import read_summary
-        from cnn_core.runs.session import train_run
         from cnn_core.training.control import Control
         from cnn_tui import headless
         from cnn_tui.wording import result_rows
 
     control = Control()
-    events = train_run(run_dir, control, data_dir=data_dir, cache_dir=cache_dir(), device=device)
     try:
         with headless.stopping_on_signals(control):
-            if as_json:
-                finished = headless.follow(events, headless.JsonLines())
-            elif sys.stderr.isatty():
-                with headless.LiveProgress() as display:
-                    finished = headless.follow(events, display)
-            else:
-                finished = headless.follow(events, headless.PlainLines())
+            finished = headless.train(
+                run_dir, control, data_dir=data_dir, device=device, as_json=as_json
+            )
     except KeyboardInterrupt:
-        narrate(
-            "aborted; to go on from the last checkpoint:",
-            command=f"cnn-tui resume {run_dir.name}",
-        )
-        raise typer.Exit(130) from None
-    except BrokenPipeError:  # nobody reads the events any more: end as on Ctrl-C
-        control.request("stop")
-        for _ in events:
-            pass
-        raise
+        headless.narrate_abortion(run_dir)
+        raise typer.Exit(headless.EXIT_CODES["stopped"]) from None
     if not as_json:
         print_facts(result_rows(read_summary(run_dir), str(run_dir)))
         if finished.status == "stopped":

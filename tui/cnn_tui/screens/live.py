@@ -16,20 +16,22 @@ from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from cnn_core.errors import printable
-from cnn_core.runs.series import RunSeries, XAxis
+from cnn_core.runs.series import XAxis
 from cnn_tui import run_text
+from cnn_tui.charts.plot import Curve
 from cnn_tui.panes import LAYOUTS, PANES, layout_for, shown_panes
 from cnn_tui.run_card import card, ending
-from cnn_tui.run_curves import best_mark, run_curves
+from cnn_tui.run_curves import best_mark, run_curves, same_curves
 from cnn_tui.run_watch import RunWatch
 from cnn_tui.screens.charts_page import ChartsPage
 from cnn_tui.screens.live_actions import LiveActions
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.lines import Lines
 from cnn_tui.widgets.pane_tabs import PaneTabs
+from cnn_tui.widgets.run_panes import ClassesPane, LogPane
 from cnn_tui.widgets.title_bar import TitleBar
 
-_POLL_S = 0.25
+_POLL_S, _REST_S = 0.25, 1.0
 _CLOCK_S = 1.0
 _X_LABELS = {"epoch": "epoch", "step": "step", "time": "time (s)"}
 _UNITS = {"loss": "nats", "accuracy": "%", "rate": ""}
@@ -76,12 +78,12 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         self._layout = "single"
         self._only: str | None = None
         self._brief = False
+        self._reading = self._asked = False
         self._clock = 0.0
         self._was_live = False
         self._status = ""
         self._drawn: tuple[object, ...] = ()
-        self._logged: tuple[RunSeries | None, int, str] = (None, 0, "")
-        self._ranked: object = None
+        self._curves: dict[str, list[Curve]] = {}
 
     def compose_page(self) -> Iterable[Widget]:
         """Lay out the panes; which of them are shown depends on the size and on the user."""
@@ -95,16 +97,10 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
                     yield Chart("2 Accuracy", id="accuracy", classes="pane")
                 with Container(id="more"):
                     yield Chart("3 Learning rate", id="rate", classes="pane")
-                    yield Lines(
-                        "6 Log", empty="nothing yet", follow=True, indent=run_text.STAMP, id="log"
-                    )
+                    yield LogPane("6 Log", id="log")
             with Container(id="side"):
                 yield Lines("4 Progress", empty="", id="progress")
-                yield Lines(
-                    "5 Classes, the worst first",
-                    empty="told after each epoch with validation",
-                    id="classes",
-                )
+                yield ClassesPane("5 Classes, the worst first", id="classes")
         yield Static(id="brief", markup=False)
 
     def on_mount(self) -> None:
@@ -133,14 +129,24 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
     async def _follow(self) -> None:
         while not self.run_watch.gone:
             await self._visible.wait()
-            refused = self.cnn_app.slot.refused.get(self.run_dir.name)
-            told, self.run_watch.refused = refused == self.run_watch.refused, refused
-            changed = await asyncio.to_thread(self.run_watch.poll) or not told
+            told = self._told_by_slot()
+            self._reading = True
+            changed = await asyncio.to_thread(self.run_watch.poll)
+            self._reading = False
             now = time.monotonic()
-            if changed or (self.run_watch.live and now - self._clock >= _CLOCK_S):
-                self._clock = now
+            due = self.run_watch.live and now - self._clock >= _CLOCK_S
+            if changed or told or self._asked or due:
+                self._clock, self._asked = now, False
                 self._show_all()
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(_POLL_S if self.run_watch.live else _REST_S)
+
+    def _told_by_slot(self) -> bool:
+        """Take what this process' training thread knows of the run; return whether it is new."""
+        slot, watch = self.cnn_app.slot, self.run_watch
+        before = watch.refused, watch.claimed
+        watch.refused = slot.refused.get(self.run_dir.name)
+        watch.claimed = slot.busy and slot.current == self.run_dir
+        return before != (watch.refused, watch.claimed)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say why the page stands still, should following ever fail."""
@@ -151,10 +157,14 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
     def _show_all(self) -> None:
         if not self.query(Chart):
             return
+        if self._reading:  # what would be shown is being changed by a thread
+            self._asked = True
+            return
         self._show_state()
         self._show_curves()
-        self._show_classes()
-        self._show_log()
+        if self.run_watch.feed is not None:
+            self.query_one("#classes", ClassesPane).show_run(self.run_watch.feed)
+            self.query_one("#log", LogPane).show_run(self.run_watch.feed)
         self._tell_end()
         status = f"{self.run_watch.status} {self.run_watch.starting} {self.run_watch.gone}"
         if status != self._status:
@@ -164,7 +174,7 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
     def _tell_end(self) -> None:
         watch, was_live = self.run_watch, self._was_live
         self._was_live = watch.live
-        if was_live and not watch.live and not watch.gone and watch.document is not None:
+        if was_live and not (watch.live or watch.gone or watch.refused) and watch.document:
             self.app.bell()
             self.tell(ending(watch.document))
 
@@ -202,49 +212,28 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         for chart in self.query(Chart):
             chart.smoothing = min(max(state.smoothing, 0.0), 0.99)
             chart.log_y = state.log_y and chart.id != "accuracy"
-        self._show_curves(now=True)
+        self._drawn = ()
+        self._show_all()
 
-    def _show_curves(self, *, now: bool = False) -> None:
-        """Give the charts their curves, if they have changed; ``now`` if that was asked for."""
+    def _show_curves(self) -> None:
+        """Give the charts their curves, if they have changed."""
         feed = self.run_watch.feed
         kept = self.cnn_app.state.x_axis
         x_axis = cast(XAxis, kept) if kept in get_args(XAxis) else "epoch"
         if feed is None or (drawn := (feed.series, feed.series.version, x_axis)) == self._drawn:
             return
-        self._drawn = drawn
+        self._drawn, now = drawn, not self._drawn
         curves, marks = run_curves(feed.series, x_axis), best_mark(feed.series, x_axis)
         for pane, unit in _UNITS.items():
-            chart = self.query_one(f"#{pane}", Chart)
-            chart.show(
-                curves[pane],
-                x_label=_X_LABELS[x_axis],
-                now=now,
-                y_label=unit,
-                marks=[] if pane == "rate" else marks,
-            )
-
-    def _show_classes(self) -> None:
-        feed, pane = self.run_watch.feed, self.query_one("#classes", Lines)
-        if feed is not None and pane.display:
-            width = pane.scrollable_content_region.width
-            shown = (feed.series.class_accuracy, width)
-            if shown != self._ranked:
-                self._ranked = shown
-                pane.show(run_text.class_lines(feed.series, width))
-
-    def _show_log(self) -> None:
-        feed, pane = self.run_watch.feed, self.query_one("#log", Lines)
-        if feed is None:
-            return
-        series, count, day = self._logged
-        if series is not feed.series:
-            pane.show([])
-            count, day = 0, ""
-        if count < len(feed.log):
-            epochs = feed.started.epochs if feed.started else 0
-            lines, day = run_text.log_lines(feed.log[count:], epochs, day)
-            pane.extend(lines)
-        self._logged = (feed.series, len(feed.log), day)
+            if now or not same_curves(curves[pane], self._curves.get(pane, [])):
+                self._curves[pane] = curves[pane]
+                self.query_one(f"#{pane}", Chart).show(
+                    curves[pane],
+                    x_label=_X_LABELS[x_axis],
+                    y_label=unit,
+                    marks=[] if pane == "rate" else marks,
+                    now=now,
+                )
 
     # --- panes -----------------------------------------------------------------------------
 
@@ -253,11 +242,13 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         if self._layout == "single" or self._only is not None:
             self._only = pane
         else:
-            hidden, key = self.cnn_app.state.hidden_panes, f"{self._layout}:{pane}"
-            if key in hidden:
-                hidden.remove(key)
-            elif len(shown_panes(self._layout, hidden, None)) > 1:
-                hidden.append(key)
+            toggled, key = self.cnn_app.state.hidden_panes, f"{self._layout}:{pane}"
+            if key in toggled:
+                toggled.remove(key)
+            else:
+                toggled.append(key)
+            if not shown_panes(self._layout, toggled, None):
+                toggled.remove(key)
             self.cnn_app.save_state()
         self._arrange()
 

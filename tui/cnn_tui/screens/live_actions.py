@@ -2,13 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 
 from cnn_core.errors import CnnTuiError, UserError
-from cnn_core.runs.labels import set_labels
 from cnn_core.runs.requests import send_request
 from cnn_core.runs.resumable import check_resumable
 from cnn_core.training.events import LearningRateSet
@@ -170,7 +169,7 @@ class LiveActions(Page):
             if text is not None:
                 words = [word.strip() for word in text.split(",")]
                 chosen = list(dict.fromkeys(filter(None, words)))
-                self.attempt(lambda: set_labels(self.run_dir, tags=chosen))
+                self._label(tags=chosen)
 
         self.app.push_screen(
             Prompt("Tags", ", ".join(map(str, tags)), text="Words, with commas between them."),
@@ -183,7 +182,7 @@ class LiveActions(Page):
 
         def answered(text: str | None) -> None:
             if text is not None:
-                self.attempt(lambda: set_labels(self.run_dir, notes=text))
+                self._label(notes=text)
 
         self.app.push_screen(NoteEditor(f"Note on {self.run_dir.name}", notes), answered)
 
@@ -212,6 +211,11 @@ class LiveActions(Page):
     def action_files(self) -> None:
         """Show path and log."""
         self.app.push_screen(RunFiles(self.run_dir))
+
+    def _label(self, **labels: Any) -> None:
+        from cnn_core.runs.labels import set_labels  # loads the models of the configuration
+
+        self.attempt(lambda: set_labels(self.run_dir, **labels))
 
     def _ask(self, kind: str, said: str, value: float | None = None) -> None:
         def ask() -> bool:

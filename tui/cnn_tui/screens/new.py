@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.types import CSSPathType
@@ -14,10 +13,9 @@ from textual.widgets import Static
 
 from cnn_core.errors import UserError
 from cnn_tui.background import start_in_background
-from cnn_tui.catalog import dataset_states, list_presets
+from cnn_tui.catalog import list_presets, offers
 from cnn_tui.form import Form, Source, read_source
 from cnn_tui.form_command import headless_command
-from cnn_tui.form_fields import choices
 from cnn_tui.launch import check, make_run
 from cnn_tui.output import literal, sentence
 from cnn_tui.screens.dialogs import Ask, Choice
@@ -129,41 +127,30 @@ split, the network, the learning rate and samples of what would be trained.
             self._form = Form(source)
         else:
             self._form.load(source)
-        self._show()
+        self._show(fill=True)
         self.query_one(FormView).take_focus()
         if source.dropped:
             self._tell_problem(f"unknown to this version, left out: {', '.join(source.dropped)}")
 
     # --- the form --------------------------------------------------------------------------------
 
-    def _show(self) -> None:
+    def _show(self, *, fill: bool = False) -> None:
         form = self._form
         if form is None:
             return
-        self.query_one(FormView).show(form)
+        self.query_one(FormView).show(form, fill=fill)
         self.query_one(PreviewPanel).show(form.draft())
         self._tell_problem("")
-        parts = [f"New experiment: {form.source.label}"]
-        for count, noun in ((len(form.mistakes), "mistake"), (len(form.changes), "change")):
-            if count:
-                parts.append(f"{count} {noun}{'s' if count > 1 else ''}")
-        self.query_one(TitleBar).page = " · ".join(parts)
+        counts = ((len(form.mistakes), "mistake"), (len(form.changes), "change"))
+        parts = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
+        title = " · ".join([f"New experiment: {form.source.label}", *parts])
+        self.query_one(TitleBar).page = title
         told = "; ".join(f"{c.key} {c.before} → {c.after}" for c in form.changes.values())
-        line = literal(told or "no change yet")
-        line.no_wrap, line.overflow = True, "ellipsis"
-        self.query_one("#differences", Static).update(line)
+        self.query_one("#differences", Static).update(literal(told or "no change yet"))
         self._show_about()
 
     def _show_about(self) -> None:
-        field = self.query_one(FormView).focused_field()
-        if field is None or self._form is None:
-            return
-        text = Text.assemble((field.key, "bold"), "  ", field.help)
-        if about := dict(choices(field)).get(self._form.text(field.key)):
-            text.append(f" · {about}", "dim")
-        if why := self._form.idle().get(field.key):
-            text.append(f" · {why}", "dim")
-        self.query_one("#about", Static).update(text)
+        self.query_one("#about", Static).update(self.query_one(FormView).about_focus())
 
     def _tell_problem(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -186,25 +173,14 @@ split, the network, the learning rate and samples of what would be trained.
     async def _pick_value(self, one_of: OneOf) -> None:
         row = one_of.parent
         assert isinstance(row, FieldRow)
-        entries, text = choices(row.field), ""
-        if row.field.key == "data.dataset":
-            data_dir = self.cnn_app.workplace.data_dir
-            states = await asyncio.to_thread(dataset_states, data_dir)
-            entries = [(name, f"{states[name]:8}  {about}") for name, about in entries]
-            text = f"data folder {data_dir}"
-        value = await self.app.push_screen_wait(
-            Pick(row.field.key, entries, current=one_of.value, text=text)
-        )
+        entries = await asyncio.to_thread(offers, row.field, self.cnn_app.workplace.data_dir)
+        value = await self.app.push_screen_wait(Pick(row.field.key, entries, current=one_of.value))
         if value is not None:
             one_of.choose(value)
 
     def help_on_focus(self) -> str:
         """Return the help of the focused field, with its values."""
-        field = self.query_one(FormView).focused_field()
-        if field is None:
-            return ""
-        lines = [f"{value}: {about}" if about else value for value, about in choices(field)]
-        return "\n".join([f"{field.key}: {field.help}", *(f"  {line}" for line in lines)])
+        return self.query_one(FormView).help_on_focus()
 
     # --- actions ---------------------------------------------------------------------------------
 
@@ -212,7 +188,8 @@ split, the network, the learning rate and samples of what would be trained.
         """Take the last change back."""
         if self._form is None or not self._form.undo():
             self.tell("nothing to take back")
-        self._show()
+        else:
+            self._show(fill=True)
 
     def action_preview(self) -> None:
         """Go between form and previews."""
@@ -278,7 +255,8 @@ split, the network, the learning rate and samples of what would be trained.
         try:
             experiment = form.experiment()
             await asyncio.to_thread(check, experiment, place)
-            if not self.is_current:  # left meanwhile
+            if not self.is_current:
+                self._tell_problem("not started: another window was opened meanwhile")
                 return
             run_dir = await asyncio.to_thread(make_run, experiment, place)
             if how == "background":

@@ -19,19 +19,17 @@ class Pick(Dialog):
     """Returns the value picked, None if none; ``entries`` are values with lines about them."""
 
     def __init__(
-        self, title: str, entries: Sequence[tuple[str, str]], *, current: str = "", text: str = ""
+        self, title: str, entries: Sequence[tuple[str, str]], *, current: str = ""
     ) -> None:
         super().__init__()
         self._title, self._entries = title, entries
-        self._current, self._text = current, text
+        self._current = current
 
     def compose(self) -> ComposeResult:
         """Show names in one column, and what is about them beside."""
         width = max((len(value) for value, _ in self._entries), default=0)
-        with Vertical(classes="dialog pick"):
+        with Vertical(classes="dialog"):
             yield Static(literal(self._title), classes="dialog-title")
-            if self._text:
-                yield Static(literal(self._text), classes="dialog-text muted")
             yield OptionList(
                 *(
                     Option(_line(value, about, width if about else 0))
@@ -48,7 +46,11 @@ class Pick(Dialog):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answer."""
-        self.dismiss(self._entries[event.option_index][0])
+        self.pick(event.option_index)
+
+    def pick(self, at: int) -> None:
+        """Answer with the value of an entry."""
+        self.dismiss(self._entries[at][0])
 
 
 class PickPreset(Pick):
@@ -68,12 +70,11 @@ class PickPreset(Pick):
         ]
         super().__init__("Start from a preset", [*entries, (self._OTHER, "")])
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    def pick(self, at: int) -> None:
         """Answer, or ask for the path."""
-        if event.option_index < len(self._entries) - 1:
-            super().on_option_list_option_selected(event)
+        if at < len(self._entries) - 1:
+            super().pick(at)
         else:
-            event.stop()
             self.app.push_screen(Prompt("Path of a preset", check=read_source), self._answer)
 
     def _answer(self, path: str | None) -> None:

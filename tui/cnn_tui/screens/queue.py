@@ -144,7 +144,9 @@ holds the queue, so that nothing more is started, and lets it go on again.
         now.set_class(not live, "-absent")
         look, width = self._look, self.size.width
         now.show(*live_table(look, self._trained_here, self.app.theme_variables, width))
-        self._say("idle", "" if live else "nothing is trained now")
+        here = self._trained_here
+        begins = f"{here} begins" if here else "nothing is trained now"
+        self._say("idle", "" if live else begins)
         table = self.query_one("#waiting", ListTable)
         table.set_class(not waiting, "-absent")
         table.show(*waiting_table(look, self._trained_here if slot.queue_on else None, width))

@@ -13,13 +13,14 @@ from cnn_core.runs.index import Row
 from cnn_core.runs.removal import delete_run
 from cnn_core.runs.requests import send_request
 from cnn_core.runs.resumable import check_resumable
+from cnn_tui.run_choice import tags_of
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
-from cnn_tui.screens.runs_dialogs import NoteEditor
 from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
 _SHOWN = 10
+_TYPED = 40
 _NEED_A_RUN = frozenset(
     {
         *("open", "clone", "resume", "stop", "pause", "compare"),
@@ -34,7 +35,7 @@ class RunActions(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New experiment", id="runs.new", tooltip="Set up a new experiment"),
         Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run live"),
-        Binding("e", "clone", "Edit copy", id="runs.clone", tooltip="A new run like this one"),
+        Binding("e", "clone", "Clone", id="runs.clone", tooltip="Set up a new run like this one"),
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="Train the run on, here"),
         Binding("x", "stop", "Stop", id="runs.stop", tooltip="Stop the run with a checkpoint"),
         Binding("p", "pause", "Pause", id="runs.pause", tooltip="Pause the run, or let it go on"),
@@ -136,12 +137,12 @@ class RunActions(Page):
     @work(group="action", exit_on_error=False)
     async def action_queue(self) -> None:
         """Let the run, or the selected ones, wait for their turn."""
-        queue = self.cnn_app.slot.queue
+        slot = self.cnn_app.slot
         added = 0
         for row in self._meant():
             if row["status"] in (*_ALIVE, "finished", "diverged"):
                 self.tell_error(f"{row['name']} is {row['status']}: nothing to wait for")
-            elif await self._done(queue.add, row["id"]):
+            elif await self._done(slot.enqueue, self._folder(row)):
                 added += 1
         if added:
             self.tell("The run waits in the queue" if added == 1 else f"{added} runs wait")
@@ -169,7 +170,7 @@ class RunActions(Page):
             tags = await self.app.push_screen_wait(
                 Prompt(
                     f"Tags of {row['name']}",
-                    ", ".join(map(str, row["tags"])),
+                    ", ".join(tags_of(row)),
                     text="Words to find the run by, with commas between them.",
                 )
             )
@@ -180,6 +181,8 @@ class RunActions(Page):
     @work(exclusive=True, group="action", exit_on_error=False)
     async def action_note(self) -> None:
         """Change the note on the run."""
+        from cnn_tui.screens.runs_dialogs import NoteEditor
+
         if row := self.current():
             note = await self.app.push_screen_wait(
                 NoteEditor(f"Note on {row['name']}", str(row["notes"]))
@@ -208,8 +211,7 @@ class RunActions(Page):
         if alive:
             self.tell_error(f"{', '.join(alive)}: being trained, stop it first (x)")
             return
-        many = f"delete {len(rows)} runs"
-        wanted = many if len(rows) > 1 else str(rows[0]["name"]).strip()
+        wanted = _to_type(rows)
 
         def check(text: str) -> None:
             if text.strip() != wanted:
@@ -255,3 +257,11 @@ class RunActions(Page):
             self.tell_error(error)
             return False
         return True
+
+
+def _to_type(rows: list[Row]) -> str:
+    """Return what confirms a deletion: the name of one run, if that can be typed."""
+    name = str(rows[0]["name"]).strip()
+    if len(rows) == 1 and name.isascii() and name.isprintable() and 0 < len(name) <= _TYPED:
+        return name
+    return f"delete {len(rows)} run{'s' if len(rows) > 1 else ''}"

@@ -13,10 +13,9 @@ from textual.widgets import Input, Static
 
 from cnn_core.errors import UserError
 from cnn_core.runs.index import Row
-from cnn_core.runs.watcher import RunsWatcher
+from cnn_core.runs.watcher import Changes, RunsWatcher
 from cnn_tui.run_choice import choose_rows, sorted_by
 from cnn_tui.screens.run_actions import RunActions
-from cnn_tui.screens.runs_dialogs import SortRuns
 from cnn_tui.widgets.filter_line import FilterLine
 from cnn_tui.widgets.run_preview import RunPreview
 from cnn_tui.widgets.runs_status import RunsStatus, welcome
@@ -43,7 +42,7 @@ trains them: this app, a shell, another machine.
   Comparisons work as in `cnn-tui runs --filter`: `best.val_acc > 0.8 and "alexnet" in name`,
   `optim.lr < 0.1`. `escape` shows all again.
 - `s` sorts, or a click on the head of a column; a second click turns the order round.
-- `v` shows or hides the preview. What differs from the preset of the run is told there.
+- `v` shows or hides the preview, which tells what differs from the run's preset.
 """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,9 +62,7 @@ trains them: this app, a shell, another machine.
         Binding(
             "escape", "show_all", "Show all", show=False, id="runs.all", tooltip="Drop the filter"
         ),
-        Binding(
-            "ctrl+r", "look_again", "Refresh", show=False, id="runs.refresh", tooltip="Look now"
-        ),
+        Binding("ctrl+r", "refresh", "Refresh", show=False, id="runs.refresh", tooltip="Look now"),
     ]
 
     def __init__(self) -> None:
@@ -96,7 +93,7 @@ trains them: this app, a shell, another machine.
         self.query_one("#runs-empty").display = False
         self._table.focus()
         self.call_after_refresh(self.look_again)
-        self._timer = self.set_interval(_POLL_S, self._look)
+        self._timer = self.set_interval(_POLL_S, self.look_again)
 
     def on_resize(self) -> None:
         """Show the preview where there is room for it, unless it was hidden."""
@@ -117,30 +114,33 @@ trains them: this app, a shell, another machine.
     # --- following the folder --------------------------------------------------------------------
 
     def look_again(self) -> None:
+        """Read what changed, unless that is being done."""
+        if all(worker.is_finished for worker in self.workers if worker.group == "look"):
+            self._poll()
+
+    def action_refresh(self) -> None:
         """Read what changed now."""
-        self._look()
+        self.look_again()
 
-    def action_look_again(self) -> None:
-        """Read what changed now."""
-        self._look()
-
-    def _look(self) -> None:
-        if not any(worker.group == "look" and worker.is_running for worker in self.workers):
-            self.run_worker(self._poll(), group="look", exit_on_error=False)
-
+    @work(group="look", exit_on_error=False)
     async def _poll(self) -> None:
-        def look() -> tuple[bool, list[Row], dict[str, int]]:
+        def look() -> tuple[Changes, list[Row], dict[str, int]]:
             changes = self._watcher.poll()
             places = {run_id: i for i, run_id in enumerate(self.cnn_app.slot.queue.ids(), 1)}
-            return bool(changes.changed or changes.gone), self._watcher.rows, places
+            return changes, self._watcher.rows, places
 
         try:
-            changed, rows, places = await asyncio.to_thread(look)
+            changes, rows, places = await asyncio.to_thread(look)
         except (UserError, OSError) as error:
             self._trouble = str(error)
             self._tell_status()
             return
+        if not self._looked:
+            self.call_after_refresh(self.cnn_app.load_torch)  # while the rows are looked at
+        changed = bool(changes.changed or changes.gone)
         if changed or places != self._places or not self._looked or self._trouble:
+            waiting = [row for row in rows if row["id"] in places]
+            self._table.measure([*changes.changed, *waiting], places)
             self._rows, self._places, self._looked, self._trouble = rows, places, True, ""
             self._table.marked &= {row["id"] for row in rows}
             self._show_rows()
@@ -169,6 +169,8 @@ trains them: this app, a shell, another machine.
             folder = self.cnn_app.workplace.runs_dir
             empty.update("no run is like that" if self._rows else welcome(folder))
         if had != bool(rows):
+            if rows and self.focused is None:  # an empty table gave the focus away
+                self._table.focus()
             self.refresh_bindings()
         self._tell_status()
 
@@ -223,6 +225,8 @@ trains them: this app, a shell, another machine.
     @work(exclusive=True, group="action", exit_on_error=False)
     async def action_sort(self) -> None:
         """Choose the order."""
+        from cnn_tui.screens.runs_dialogs import SortRuns
+
         sort = self.cnn_app.state.sort
         chosen = await self.app.push_screen_wait(
             SortRuns(sort, lambda keys: choose_rows(self._rows, "", keys))

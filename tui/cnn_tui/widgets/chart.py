@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -14,10 +13,9 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from cnn_core.errors import printable
-from cnn_tui.charts.curves import Curve, Range, View
+from cnn_tui.charts.curves import Curve, Range, View, value_at, x_extent
 from cnn_tui.charts.palette import Ink
 from cnn_tui.charts.plot import Drawing, compose, heading
-from cnn_tui.charts.series import Floats
 from cnn_tui.widgets.budget import DrawBudget
 
 _FPS = 4
@@ -56,6 +54,7 @@ class Chart(Widget, can_focus=True):
         self._whole: Range | None = None
         self._drawing: Drawing | None = None
         self._strips: list[Strip] = []
+        self._pointer: float | None = None  # between the ends of the canvas
         self._readout: list[Strip] = []
         self._drawn_for: tuple[Size, Ink] | None = None
         self._stale = True
@@ -63,7 +62,7 @@ class Chart(Widget, can_focus=True):
         self._timer: Timer | None = None
         self._drawn_at = self._cost = 0.0
         self._grip: tuple[int, Range] | None = None
-        self.drawings = 0
+        self.drawings = 0  # so far
         self.title = title
 
     # What is shown
@@ -86,23 +85,11 @@ class Chart(Widget, can_focus=True):
         now |= names != [curve.label for curve in self._curves]
         now |= (x_label, y_label) != (self._view.x_label, self._view.y_label)
         self._curves, self._view = tuple(curves), view
-        self._whole = _whole([curve.x for curve in curves])
+        self._whole = x_extent(curves)
         if now or self._drawing is None or self._drawing.x_range is None:
             self._draw_now()
         else:
             self._draw_later()
-
-    def watch_log_y(self) -> None:
-        """Draw with the other axis."""
-        self._draw_now()
-
-    def watch_smoothing(self) -> None:
-        """Draw with the other average."""
-        self._draw_now()
-
-    def watch_zoom(self) -> None:
-        """Draw the other range."""
-        self._draw_now()
 
     def watch_title(self, title: str) -> None:
         """Put the title into the border, literally."""
@@ -207,21 +194,28 @@ class Chart(Widget, can_focus=True):
         return min(max((offset.x - drawing.left) / (drawing.columns - 1), 0.0), 1.0)
 
     def _read_out(self, share: float | None) -> None:
-        """Put the values nearest to the pointer into the legend: one line, nothing drawn."""
-        drawing = self._drawing
-        readout = []
-        if share is not None and drawing is not None and drawing.x_range and drawing.head:
-            low, high = drawing.x_range
-            at = low + share * (high - low)
-            read = [replace(c, label=f"{c.label} {_value_at(c, at)}") for c in self._curves]
-            name = f"{self._view.x_label} {at:.4g}".strip()
-            width = drawing.left + drawing.columns
-            rows = heading(name, read, width, drawing.head, ink=self._ink())
-            readout = [Strip(row, width) for row in rows]
+        """Put the values nearest to the pointer into the legend: some lines, nothing drawn."""
+        self._pointer = share
+        readout = self._values()
         if readout != self._readout:
             height = max(len(readout), len(self._readout))
             self._readout = readout
-            self.refresh(Region(0, 0, self.size.width, height).translate(self.gutter.top_left))
+            self.refresh(Region(0, 0, self.size.width, height))
+
+    def _values(self) -> list[Strip]:
+        """Return a legend with the values under the pointer; empty where there is none."""
+        drawing = self._drawing
+        if self._pointer is None or drawing is None or drawing.x_range is None or not drawing.head:
+            return []
+        low, high = drawing.x_range
+        at = low + self._pointer * (high - low)
+        read = [
+            replace(curve, label=f"{curve.label} {value_at(curve, at)}") for curve in self._curves
+        ]
+        name = f"{self._view.x_label} {at:.4g}".strip()
+        width = drawing.left + drawing.columns
+        rows = heading(name, read, width, drawing.head, ink=self._ink())
+        return [Strip(row, width) for row in rows]
 
     # Drawing
 
@@ -255,47 +249,43 @@ class Chart(Widget, can_focus=True):
         self._strips = [Strip(row, self.size.width) for row in self._drawing.rows]
         self._cost = time.thread_time() - started
         self._drawn_at, self._drawn_for, self._stale = time.monotonic(), wanted, False
-        self._readout = []
+        self._readout = self._values()
         self.drawings += 1
+        if self._timer is not None:  # the newest points are in it
+            self._timer.stop()
+            self._timer = None
+            DrawBudget.of(self.app).leave(self)
 
     def _ink(self) -> Ink:
-        _, background = self.background_colors
-        foreground = background + self.styles.color if self.styles.has_rule("color") else None
-        foreground = foreground or self.colors[3]
+        _, _, background, foreground = self.colors
         return Ink(foreground.rgb, background.rgb)
 
     def _draw_now(self) -> None:
         self._stale = True
         self.refresh()
 
+    watch_log_y = watch_smoothing = watch_zoom = _draw_now
+
     def _draw_later(self) -> None:
         """Draw the new data when the rate and the budget allow it."""
         if not self._stale and self._timer is None:
             pause = 1 / float(getattr(self.app, "chart_fps", _FPS))
-            due = max(self._drawn_at + pause, DrawBudget.of(self.app).free_at)
-            self._timer = self.set_timer(max(due - time.monotonic(), 0.001), self._draw_if_due)
+            self._wait(self._drawn_at + pause - time.monotonic())
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self.set_timer(max(seconds, 0.001), self._draw_if_due)
 
     def _draw_if_due(self) -> None:
         self._timer = None
+        now, budget = time.monotonic(), DrawBudget.of(self.app)
         if not (self.screen.is_current and self.is_on_screen):
+            budget.leave(self)
             self._stale = True  # drawn when it shows
-        elif DrawBudget.of(self.app).take(time.monotonic(), self._cost):
+        elif budget.take(self, now, self._cost):
             self._draw_now()
         else:
-            self._draw_later()
+            self._wait(budget.pause(now))
 
-
-def _whole(parts: Sequence[Floats]) -> Range | None:
-    """Return the range that curves cover; None where it has no size."""
-    ends = [
-        float(end) for x in parts if np.isfinite(x).any() for end in (np.nanmin(x), np.nanmax(x))
-    ]
-    return (min(ends), max(ends)) if ends and min(ends) < max(ends) else None
-
-
-def _value_at(curve: Curve, x: float) -> str:
-    """Return the value of the point nearest to x, as few digits as tell it."""
-    distances = np.abs(curve.x - x)
-    if not np.isfinite(distances).any():
-        return "–"
-    return f"{curve.y[int(np.nanargmin(distances))]:.4g}"
+    def on_unmount(self) -> None:
+        """Let other charts draw."""
+        DrawBudget.of(self.app).leave(self)

@@ -27,14 +27,14 @@ class FilterLine(Input):
             select_on_focus=False,
         )
         self._before = ""
-        self.display = False
+        self.display = self.can_focus = False
 
     def open(self, text: str) -> None:
         """Begin with this text, to which ``escape`` returns."""
         self._before = text
         with self.prevent(Input.Changed):
             self.value = text
-        self.display = True
+        self.display = self.can_focus = True
         self.focus()
 
     def action_cancel(self) -> None:
@@ -44,7 +44,7 @@ class FilterLine(Input):
 
     def action_accept(self) -> None:
         """Close with the text as it is."""
-        self.display = False
+        self.display = self.can_focus = False
         self.post_message(self.Closed())
 
     def action_empty(self) -> None:

@@ -7,6 +7,7 @@ from rich.text import Text
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import DescendantBlur
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widget import Widget
@@ -14,7 +15,7 @@ from textual.widgets import Input, Static, TextArea
 
 from cnn_core.errors import printable
 from cnn_tui.form import Form
-from cnn_tui.form_fields import FormField, form_fields, sections
+from cnn_tui.form_fields import FormField, choices, form_fields, sections
 from cnn_tui.widgets.one_of import SWITCH, OneOf
 
 
@@ -33,13 +34,12 @@ class FieldRow(Widget):
         self.field = field
         self.editor = _editor(field, suggester)
         self.changed = False
-        self._mistake = Static(classes="mistake", markup=False)
+        self._mistake: Static | None = None  # most fields never need one
         self._shown = ""
 
     def compose(self) -> ComposeResult:
         """Put the editor to the right of the name, which the row itself shows."""
         yield self.editor
-        yield self._mistake
 
     def render(self) -> RenderResult:
         """Show the name, with a mark where the value differs from the source's."""
@@ -47,23 +47,30 @@ class FieldRow(Widget):
         return Text.assemble(mark, self.field.name)
 
     def show(self, form: Form, *, idle: bool) -> None:
-        """Take over text and state of the field."""
+        """Take over the state of the field; its text is the user's alone (see ``fill``)."""
         key = self.field.key
-        self._show_text(form.text(key))
         placeholder = form.placeholder(key)
         if isinstance(self.editor, Input) and self.editor.placeholder != placeholder:
             self.editor.placeholder = placeholder
         mistake = form.mistakes.get(key, "")
         self.set_class(bool(mistake), "-wrong")
         self.set_class(idle and not mistake, "-idle")
-        if mistake != self._mistake.content:
-            self._mistake.update(mistake)
+        if self._mistake is not None:
+            if mistake != self._mistake.content:
+                self._mistake.update(mistake)
+        elif mistake:
+            self._mistake = Static(mistake, classes="mistake", markup=False)
+            self.mount(self._mistake)
         changed = key in form.changes
         if changed != self.changed:
             self.changed = changed
             self.refresh()
 
-    def _show_text(self, text: str) -> None:
+    def fill(self, text: str) -> None:
+        """Replace what is entered, as loading and undoing do.
+
+        Never in answer to an edit: the user may have typed on since.
+        """
         self._shown = text
         if isinstance(self.editor, OneOf):
             self.editor.value = text
@@ -76,13 +83,14 @@ class FieldRow(Widget):
     def on_one_of_changed(self, event: OneOf.Changed) -> None:
         """Tell of another choice."""
         event.stop()
-        self._tell(event.value)
+        if event.one_of.value != self._shown:
+            self._tell(event.one_of.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell of another text, but not of control characters that show as escapes."""
         event.stop()
-        if event.value != printable(self._shown):
-            self._tell(event.value)
+        if event.input.value != printable(self._shown):
+            self._tell(event.input.value)
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Tell of other lines."""
@@ -160,7 +168,7 @@ class SectionBox(Vertical):
 
 
 class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """All sections; ``show`` brings them up to date with the form."""
+    """All sections; ``show`` brings them up to date after an edit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "app.focus_next", "Next field", show=False),
@@ -182,17 +190,20 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
             for name, about in sections().items()
         ]
         self._form: Form | None = None
+        self._last: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Show the sections below each other."""
         yield from self._sections
 
-    def show(self, form: Form) -> None:
-        """Take over texts, mistakes and marks."""
+    def show(self, form: Form, *, fill: bool = False) -> None:
+        """Take over mistakes and marks; with ``fill`` the texts too, after loading or undoing."""
         self._form = form
         idle = form.idle()
         with self.app.batch_update():
             for key, row in self._rows.items():
+                if fill:
+                    row.fill(form.text(key))
                 row.show(form, idle=key in idle)
             for section in self._sections:
                 section.show(form)
@@ -212,13 +223,36 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
         row.editor.focus()
 
     def take_focus(self) -> None:
-        """Focus the first field in sight."""
-        first = next(row for row in self._rows.values() if row.display)
-        first.editor.focus(scroll_visible=False)
-        self.scroll_home(animate=False)
+        """Focus the field that had the focus last, at first the first one."""
+        if self._last is not None:
+            self._last.focus()
+        else:
+            next(iter(self._rows.values())).editor.focus(scroll_visible=False)
+            self.scroll_home(animate=False)
 
-    def focused_field(self) -> FormField | None:
-        """Return the field being edited."""
+    def about_focus(self) -> Text:
+        """Return a line or two about the field being edited and its value."""
+        field = self._focused_field()
+        if field is None or self._form is None:
+            return Text("")
+        text = Text.assemble((field.key, "bold"), "  ", field.help)
+        if about := dict(choices(field)).get(self._form.text(field.key)):
+            text.append(f" · {about}", "dim")
+        if why := self._form.idle().get(field.key):
+            text.append(f" · {why}", "dim")
+        return text
+
+    def help_on_focus(self) -> str:
+        """Return the help of the field being edited, with all its values."""
+        field = self._focused_field()
+        if field is None:
+            return ""
+        lines = [
+            f"  {value}: {about}" if about else f"  {value}" for value, about in choices(field)
+        ]
+        return "\n".join([f"{field.key}: {field.help}", *lines])
+
+    def _focused_field(self) -> FormField | None:
         return next((row.field for row in self._rows.values() if row.has_focus_within), None)
 
     def action_section(self, by: int) -> None:
@@ -226,15 +260,17 @@ class FormView(VerticalScroll, can_focus=False, inherit_bindings=False):
         at = next((i for i, box in enumerate(self._sections) if box.has_focus_within), 0)
         box = self._sections[min(max(at + by, 0), len(self._sections) - 1)]
         first = next((row.editor for row in box.rows if row.display), None)
-        (first or box.query_one(More)).focus()
+        # At once, rather than by a message: the key may be held down.
+        self.screen.set_focus(first or box.query_one(More), scroll_visible=False)
         self.scroll_to_widget(box, top=True)
 
     def on_input_submitted(self) -> None:
         """Go on with the next field."""
         self.app.action_focus_next()
 
-    def on_descendant_blur(self) -> None:
-        """End the change of the field that is left."""
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """End the change of the field that is left, to which ``take_focus`` comes back."""
+        self._last = event.widget
         if self._form is not None:
             self._form.settle()
 

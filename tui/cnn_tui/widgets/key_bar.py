@@ -52,7 +52,7 @@ class KeyBar(Widget):
 
     def _wrap(self) -> None:
         """Break between keys only; a description stays with its key."""
-        width = max(self.size.width - 2, 10)
+        width = max(self.size.width, 10)
         lines = [Text()]
         for part in self._parts:
             if lines[-1].cell_len and lines[-1].cell_len + len(_GAP) + part.cell_len > width:

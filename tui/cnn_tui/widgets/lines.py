@@ -43,11 +43,22 @@ class Lines(ScrollView, can_focus=True):
         self._rows: list[Content] = []
 
     def show(self, lines: Sequence[Content]) -> None:
-        """Show these lines instead, unless they are the same."""
-        same = len(lines) == len(self._lines)
-        if not same or any(not a.is_same(b) for a, b in zip(lines, self._lines, strict=True)):
-            self._lines = list(lines)
-            self._wrap()
+        """Show these lines instead; only those that differ are rendered anew."""
+        before, self._lines = self._lines, list(lines)
+        if len(before) == len(lines):
+            changed = [y for y, line in enumerate(lines) if not line.is_same(before[y])]
+            width = self.virtual_size.width
+            # Without continued lines, rows are lines.
+            if len(self._rows) == len(lines) and all(
+                lines[y].cell_length <= width for y in changed
+            ):
+                for y in changed:
+                    self._rows[y] = lines[y]
+                    self.refresh_line(y)
+                return
+            if not changed:
+                return
+        self._wrap()
 
     def extend(self, lines: Sequence[Content]) -> None:
         """Add lines at the end."""

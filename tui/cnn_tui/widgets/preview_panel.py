@@ -1,6 +1,7 @@
 """The previews beside the form: computed in a thread once the user pauses, the latest wins."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -78,12 +79,16 @@ class PreviewPanel(Vertical):
         self.look_again()
 
     async def _follow(self) -> None:
+        fresh = True
         while True:
             await self._due.wait()
             self._due.clear()
             await asyncio.sleep(_PAUSE_S)
             if not self._due.is_set():
                 await self._refresh()
+                if fresh:  # what the first previews imported, as ``CnnTuiApp.load_torch`` does
+                    gc.freeze()
+                    fresh = False
 
     async def _refresh(self) -> None:
         draft, drawing, previews = self._draft, self._drawing, self._previews

@@ -11,7 +11,7 @@ from textual.widgets import DataTable, Static
 from cnn_tui.charts.glyphs import bar
 from cnn_tui.charts.plot import Curve
 from cnn_tui.output import literal
-from cnn_tui.previews import (
+from cnn_tui.preview_parts import (
     DRAWS,
     SAMPLES,
     NetworkPreview,
@@ -31,11 +31,11 @@ class Pane(Vertical):
     def __init__(self, title: str, pane_id: str) -> None:
         super().__init__(id=pane_id, classes="pane preview")
         self.border_title = title
-        self.note = Static("loading…", classes="note", markup=False)
+        self._told = Static("loading…", classes="told", markup=False)
 
     def compose(self) -> ComposeResult:
         """Show the note above the content."""
-        yield self.note
+        yield self._told
         with Vertical(classes="content"):
             yield from self.compose_content()
 
@@ -48,7 +48,7 @@ class Pane(Vertical):
         self._tell(literal(why), there=False)
 
     def _tell(self, text: Text, *, there: bool = True) -> None:
-        self.note.update(text)
+        self._told.update(text)
         self.set_class(not there, "-empty")
 
 
@@ -200,7 +200,7 @@ class SamplesPane(Pane):
                 first, *draws = row.query(Picture)
                 first.show(sample.before_HWC, sample.label)
                 for picture, image_HWC in zip(draws, sample.after_NHWC, strict=True):
-                    picture.show(image_HWC)
+                    picture.show(image_HWC, " ")
 
 
 def _facts(preview: NetworkPreview) -> list[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ from cnn_core.errors import printable
 from cnn_core.runs.index import Row
 from cnn_tui.charts.glyphs import sparkline
 from cnn_tui.output import age, percent, seconds
+from cnn_tui.run_choice import tags_of
 from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
 
 GAP = 2
@@ -85,8 +86,7 @@ def _age(row: Row, moment: Moment) -> tuple[str, str]:
 
 
 def _tags(row: Row, _: Moment) -> tuple[str, str]:
-    tags = row["tags"]
-    return _text(", ".join(map(str, tags)) if isinstance(tags, list) else tags), "muted"
+    return _text(", ".join(tags_of(row))), "muted"
 
 
 COLUMNS = (
@@ -131,8 +131,13 @@ class Placed:
     width: int
 
 
-def needed_widths(rows: Sequence[Row], places: Mapping[str, int]) -> dict[Column, int]:
-    """Return how wide each column would like to be to show all rows whole; no empty column."""
+def needed_widths(
+    rows: Sequence[Row], places: Mapping[str, int], before: Mapping[Column, int]
+) -> dict[Column, int]:
+    """Return how wide each column would like to be to show these rows whole, and those before.
+
+    A column in which nothing stands is left out, unless it is always shown.
+    """
     moment = Moment(places=places)
     widths = {}
     for column in COLUMNS:
@@ -142,8 +147,8 @@ def needed_widths(rows: Sequence[Row], places: Mapping[str, int]) -> dict[Column
             texts = {column.cell(row, moment)[0] for row in rows}
             widest = _WIDEST.get(column.key, 18)
             width = min(max(map(cell_len, texts), default=0), widest)
-        if width:
-            widths[column] = max(width, cell_len(column.title))
+        if width or column.rank == 0 or column in before:
+            widths[column] = max(width, cell_len(column.title), before.get(column, 0))
     return widths
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
@@ -17,6 +18,7 @@ from textual.widgets import Static
 from cnn_core.runs.follower import EventFollower
 from cnn_core.runs.index import Row
 from cnn_tui.output import literal, literal_lines
+from cnn_tui.run_choice import tags_of
 from cnn_tui.run_facts import changed_settings, result_facts, settings_text
 
 if TYPE_CHECKING:
@@ -83,9 +85,10 @@ class RunPreview(Vertical):
 
     def _begin(self) -> None:
         self._timer = None
-        if not any(worker.is_running for worker in self.workers if worker.node is self):
-            self.run_worker(self._load(), exit_on_error=False)
+        if all(worker.is_finished for worker in self.workers if worker.node is self):
+            self._load()
 
+    @work(exit_on_error=False)
     async def _load(self) -> None:
         """Read and draw what is wanted, until that is what is shown."""
         while self._wanted is not self._loaded:
@@ -117,8 +120,8 @@ class RunPreview(Vertical):
 
     def _tell(self, row: Row, run_dir: Path, settings: Text) -> None:
         facts = [*result_facts(row, run_dir), ("settings", settings)]
-        if row["tags"]:
-            facts.append(("tags", literal(", ".join(map(str, row["tags"])))))
+        if tags := tags_of(row):
+            facts.append(("tags", literal(", ".join(tags))))
         if row["notes"]:
             facts.append(("notes", literal_lines(str(row["notes"]).strip())))
         facts.append(("id", literal(row["id"])))
@@ -149,8 +152,9 @@ class RunPreview(Vertical):
             Curve("train", *series.points("train_loss", "epoch"), 0),
             Curve("validation", *series.points("val_loss", "epoch"), 1),
         ]
-        if len(loss[0].x) < 2:  # until epochs make a curve, the steps do
-            loss.append(Curve("steps", *series.points("loss", "epoch"), 0, faded=True))
+        steps = Curve("steps", *series.points("loss", "epoch"), 0, faded=True)
+        if len(loss[0].x) < 2 <= len(steps.x):  # until epochs make a curve, the steps do
+            loss.append(steps)
         accuracy = [
             Curve("train", *series.points("train_acc", "epoch"), 0),
             Curve("validation", *series.points("val_acc", "epoch"), 1),

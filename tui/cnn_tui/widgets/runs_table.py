@@ -21,6 +21,7 @@ from cnn_tui.widgets.run_columns import GAP, Column, Moment, Placed, needed_widt
 
 _MARK_WIDTH = 3
 _HEADER = 1
+_WHOLE_LINES = ("header", "cursor", "cursor-blurred")
 
 
 class RunsTable(ScrollView, can_focus=True):
@@ -75,6 +76,7 @@ class RunsTable(ScrollView, can_focus=True):
         self._needed: dict[Column, int] = {}
         self._columns: list[Placed] = []
         self._drawn: dict[int, Strip] = {}
+        self._styles_by_name: dict[str, Style] = {}
         self._index: dict[str, int] = {}
 
     @property
@@ -82,21 +84,25 @@ class RunsTable(ScrollView, can_focus=True):
         """The run under the cursor."""
         return self.rows[self.cursor] if self.rows else None
 
-    def show(self, rows: Sequence[Row], *, sort: str, places: Mapping[str, int]) -> None:
-        """Show these rows; ``sort`` is marked in the header, ``places`` are those in the queue."""
-        before = self.current
-        self.rows, self._sort = rows, sort
-        self._index = {row["id"]: index for index, row in enumerate(rows)}
-        self._moment = Moment(time.time(), places)
-        needed = needed_widths(rows, places) if rows else {}
+    def measure(self, rows: Sequence[Row], places: Mapping[str, int]) -> None:
+        """Make room for what these rows say; it stays, so that a filter moves no column."""
+        needed = needed_widths(rows, places, self._needed)
         if needed != self._needed:
             self._needed = needed
             self._place()
+
+    def show(self, rows: Sequence[Row], *, sort: str, places: Mapping[str, int]) -> None:
+        """Show these rows; ``sort`` is marked in the header, ``places`` are those in the queue."""
+        before, seen = self.current, self._is_cursor_seen()
+        self.rows, self._sort = rows, sort
+        self._index = {row["id"]: index for index, row in enumerate(rows)}
+        self._moment = Moment(time.time(), places)
         self.virtual_size = Size(self.size.width, len(rows) + _HEADER)
         run_id = before["id"] if before else None
         place = self._index.get(run_id, self.cursor) if run_id else 0
         self.set_reactive(RunsTable.cursor, max(0, min(place, len(rows) - 1)))
-        self._scroll_to_cursor()
+        if seen:  # else somebody looks at other runs
+            self._scroll_to_cursor()
         self._redraw_changed()
         if self.current is not before:
             self.post_message(self.Highlighted(self.current))
@@ -124,7 +130,7 @@ class RunsTable(ScrollView, can_focus=True):
 
     def action_page(self, by: int) -> None:
         """Move the cursor by what is seen at once."""
-        self.cursor += by * max(1, self.size.height - _HEADER - 1)
+        self.cursor += by * max(1, self._page - 1)
 
     def action_to_end(self, index: int) -> None:
         """Move the cursor to the first or the last run."""
@@ -141,11 +147,19 @@ class RunsTable(ScrollView, can_focus=True):
         self._scroll_to_cursor()
         self.post_message(self.Highlighted(self.current))
 
-    def _scroll_to_cursor(self) -> None:
-        seen = max(1, self.size.height - _HEADER)
+    @property
+    def _page(self) -> int:
+        """Rows that are seen at once."""
+        return max(1, self.size.height - _HEADER)
+
+    def _is_cursor_seen(self) -> bool:
         top = round(self.scroll_y)
-        if not top <= self.cursor < top + seen:
-            y = self.cursor if self.cursor < top else self.cursor - seen + 1
+        return top <= self.cursor < top + self._page
+
+    def _scroll_to_cursor(self) -> None:
+        if not self._is_cursor_seen():
+            above = self.cursor < round(self.scroll_y)
+            y = self.cursor if above else self.cursor - self._page + 1
             self.scroll_to(y=y, animate=False, force=True)
 
     def on_focus(self) -> None:
@@ -184,6 +198,7 @@ class RunsTable(ScrollView, can_focus=True):
         """Forget what was drawn in other colours."""
         super().notify_style_update()
         self._drawn = {}
+        self._styles_by_name = {}
 
     def render_line(self, y: int) -> Strip:
         """Draw a line of the widget; the first is the header, which does not scroll."""
@@ -242,7 +257,13 @@ class RunsTable(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(self.size.width, style)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"runs-table--{name}", partial=True)
+        style = self._styles_by_name.get(name)
+        if style is None:
+            style = self.get_component_rich_style(f"runs-table--{name}")
+            # A colour alone, so that the line of the cursor keeps its background.
+            style = style if name in _WHOLE_LINES else Style(color=style.color)
+            self._styles_by_name[name] = style
+        return style
 
 
 def _fitted(text: str, placed: Placed) -> str:
