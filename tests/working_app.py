@@ -2,7 +2,8 @@
 
 Files in the folder named by the first argument tell what happens: ``work`` and ``beats`` grow,
 ``ended`` appears when the interface has ended, ``done`` says how the work ended. The work goes
-on until there is a file ``enough``, or until it is asked to stop, unless it is ``deaf``.
+on until there is a file ``enough``, or until it is asked to stop, unless it is ``deaf``; but not
+for ever, in case the tests are killed.
 """
 
 import os
@@ -83,7 +84,9 @@ def grow(name: str) -> None:
 
 def work(asked: threading.Event) -> None:
     """Count until it is enough."""
-    while not (FOLDER / "enough").exists() and not (asked.is_set() and not DEAF):
+    for _ in range(10_000):
+        if (FOLDER / "enough").exists() or (asked.is_set() and not DEAF):
+            break
         grow("work")
         time.sleep(0.05)
     (FOLDER / "done").write_text("stopped" if asked.is_set() else "finished")
@@ -97,6 +100,8 @@ def main() -> None:
         with guarded(app, on_stop=asked.set):
             worker.start()
             app.run()
+            sys.stdout.write("the interface has ended\n")  # to a terminal, or to nobody
+            sys.stdout.flush()
             (FOLDER / "ended").touch()
             worker.join()
     except KeyboardInterrupt:

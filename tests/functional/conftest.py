@@ -34,6 +34,7 @@ class Cli:
             "CNN_TUI_RUNS": str(self.runs),
             "CNN_TUI_DATA": str(self.data),
             "CNN_TUI_CACHE": str(folder / "cache"),
+            "CNN_TUI_CONFIG": str(folder / "config"),
         }
         self.first: subprocess.CompletedProcess[str] | None = None
         """What the first of the stored runs printed."""

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -118,12 +119,17 @@ def test_a_hang_up_signal_alone_gives_the_terminal_back(start):
     terminal = start()
     terminal.process.send_signal(signal.SIGHUP)
     terminal.wait_for(terminal.ended)
+    terminal.wait_for(lambda: terminal.left)
     terminal.close()
     assert terminal.finish() == "finished"
 
 
-def test_a_stalled_reader_stops_nothing_and_gets_a_whole_screen(start):
+@pytest.mark.parametrize("synchronised", [False, True], ids=["plain", "synchronised"])
+def test_a_stalled_reader_stops_nothing_and_gets_a_whole_screen(start, synchronised):
     terminal = start()
+    if synchronised:
+        terminal.type("\x1b[?2026;2$y")
+        terminal.wait_for(lambda: b"\x1b[?2026h" in terminal.output)
     works = terminal.count("work")
     terminal.wait_for_more("beats", 100, reading=False)
     assert terminal.count("work") > works + 20
@@ -131,6 +137,9 @@ def test_a_stalled_reader_stops_nothing_and_gets_a_whole_screen(start):
     terminal.assert_usable()
     # What was drawn for nobody is not shown to them later: 100 frames are some 300 KB.
     assert len(terminal.output) - before < 250_000
+    brackets = re.findall(rb"\x1b\[\?2026([hl])", terminal.output)
+    assert b"".join(brackets) == b"hl" * (len(brackets) // 2)
+    assert bool(brackets) == synchronised
 
 
 def test_settings_survive_a_stall(start):
@@ -190,7 +199,7 @@ def test_stopped_by_its_key_it_leaves_the_terminal_and_comes_back_whole(start):
     for _ in range(3):
         terminal.type("\x1a")
         terminal.wait_until_stopped()
-        assert terminal.left
+        terminal.wait_for(lambda: terminal.left)
         terminal.process.send_signal(signal.SIGCONT)
         terminal.wait_for_more("beats", 5)
     terminal.assert_usable()

@@ -1,8 +1,10 @@
 """Output that is read late, or never: what is dropped, what is not, and who is told."""
 
 import os
+import pty
 import select
 import threading
+import tty
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,10 +17,10 @@ WAIT_S = 60
 
 
 class Link:
-    """A pipe in place of a terminal, with an outlet at its end."""
+    """A pipe or a terminal, with an outlet at its end."""
 
-    def __init__(self) -> None:
-        self.reading, self.writing = os.pipe()
+    def __init__(self, make: Callable[[], tuple[int, int]] = os.pipe) -> None:
+        self.reading, self.writing = make()
         self.caught_up, self.lost = threading.Event(), threading.Event()
         self.outlet = Outlet(self.writing, caught_up=self.caught_up.set, lost=self.lost.set)
         self.outlet.start()
@@ -100,3 +102,18 @@ def test_the_end_does_not_wait_for_a_stalled_reader(link):
     assert not link.lost.is_set()
     link.outlet.join(WAIT_S)
     assert not link.outlet.is_alive()
+
+
+def test_a_stalled_terminal_is_given_back_in_the_middle_of_a_frame():
+    link = Link(pty.openpty)
+    tty.setraw(link.writing)
+    link.outlet.put(b"\x1b[?2026h" + 10 * FRAME, frame=True)
+    link.outlet.put(SETTING, frame=False)
+    link.read_until(lambda data: len(data) > 10)
+    link.outlet.close(0.1)
+    link.outlet.join(WAIT_S)
+    # An escape sequence may be cut off, and an update is: both end before the settings.
+    link.read_until(lambda data: data.endswith(b"\x18\x1b[?2026l" + SETTING))
+    assert not link.caught_up.is_set()
+    os.close(link.writing)
+    os.close(link.reading)

@@ -45,7 +45,8 @@ class PatientDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Have data written, or drop it if it is a frame that the link can't carry now."""
-        if self._outlet is None:
+        outlet = self._outlet  # the thread that reads keys writes too, and may do so at the end
+        if outlet is None:
             return
         if data in (SYNC_START, SYNC_END):
             # The brackets of a synchronised update travel with their frame, or not at all.
@@ -54,7 +55,7 @@ class PatientDriver(LinuxDriver):
         frame = not _SETTING.fullmatch(data)
         if frame and self._bracketed:
             data = SYNC_START + data + SYNC_END
-        self._outlet.put(data.encode(self._output.encoding, "replace"), frame=frame)
+        outlet.put(data.encode(self._output.encoding, "replace"), frame=frame)
 
     def start_application_mode(self) -> None:
         """Take the terminal: modes, input, output."""
