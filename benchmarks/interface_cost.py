@@ -47,6 +47,7 @@ epochs = {epochs}
 batch_size = 128
 """
 _TICK_S = 0.01
+_LAG = "lag.json"
 
 
 def main() -> None:
@@ -126,17 +127,15 @@ def _train_shown(mode: str, run_dir: Path, data_dir: Path, size: str) -> float:
         [sys.executable, __file__, "--child", mode, str(run_dir), str(data_dir)],
         stdin=follower,
         stdout=follower,
-        stderr=subprocess.PIPE,
+        stderr=follower,
         env=os.environ | {"TERM": "xterm-256color"},
     )
     os.close(follower)
     threading.Thread(target=_drain, args=(leader,), daemon=True).start()
-    _, errors = app.communicate()
+    app.wait()
     if background is not None:
         background.wait()
-    if app.returncode:
-        raise SystemExit(errors.decode())
-    return float(json.loads(errors.decode().splitlines()[-1])["lag"])
+    return float(json.loads((run_dir / _LAG).read_text()))
 
 
 def _drain(leader: int) -> None:
@@ -148,38 +147,30 @@ def _drain(leader: int) -> None:
 
 
 def _show(mode: str, run_dir: Path, data_dir: Path) -> None:
-    """Be the app on the terminal given, until the run has ended; tell the lag on stderr."""
+    """Be the app on the terminal given, until the run has ended; leave the lag there."""
     from cnn_core.locations import cache_dir
     from cnn_tui.app import CnnTuiApp
     from cnn_tui.workplace import Workplace
 
-    lags: list[float] = [0.0]
-
-    class Watched(CnnTuiApp):
-        async def _watch(self) -> None:
-            # From the first step on: what loads before is not training.
-            while read_summary(run_dir)["params"]["total"] is None:
-                await asyncio.sleep(0.25)
-            while True:
-                before = time.perf_counter()
-                await asyncio.sleep(_TICK_S)
-                lags.append(time.perf_counter() - before - _TICK_S)
-                ended = len(lags) % 50 == 0 and read_summary(run_dir)["status"] == "finished"
-                if ended:
-                    self.exit()
-                    return
-
-        def on_mount(self) -> None:
-            super().on_mount()
-            self._watching = asyncio.get_running_loop().create_task(self._watch())
-            if mode == "process":
-                self.open_run(run_dir)
-
     place = Workplace(run_dir.parent, data_dir, cache_dir())
-    app = Watched(place, first=run_dir if mode == "thread" else None)
-    app.run()
+    app = CnnTuiApp(place, first=run_dir if mode == "thread" else None)
+    lags: list[float] = []
+
+    async def watch(_pilot: object) -> None:
+        if mode == "process":
+            app.open_run(run_dir)
+        # From the first step on: what loads before is not training.
+        while read_summary(run_dir)["params"]["total"] is None:
+            await asyncio.sleep(0.25)
+        while len(lags) % 50 or read_summary(run_dir)["status"] != "finished":
+            before = time.perf_counter()
+            await asyncio.sleep(_TICK_S)
+            lags.append(time.perf_counter() - before - _TICK_S)
+        app.exit()
+
+    app.run(auto_pilot=watch)
     app.slot.join()
-    sys.stderr.write(json.dumps({"lag": max(lags)}) + "\n")
+    (run_dir / _LAG).write_text(json.dumps(max(lags)))
 
 
 if __name__ == "__main__":
