@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from cnn_tui.widgets import graphics
 from cnn_tui.widgets.half_blocks import HalfBlocks, fitted, half_blocks
-from cnn_tui.widgets.picture import Picture, PictureGrid
+from cnn_tui.widgets.picture import Picture
 
 
 def image(height: int, width: int) -> Any:
@@ -70,14 +70,13 @@ def test_the_aspect_is_kept(
 
 
 class Wall(App[None]):
-    """A large picture above a grid of small ones."""
+    """A large picture."""
 
     CSS = "#large { height: 12; width: 40; }"
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Picture(image(20, 20), "[b]one[/b]", id="large")
-            yield PictureGrid(cell_width=16)
 
 
 async def test_a_picture_fills_its_room_with_a_literal_caption() -> None:
@@ -94,23 +93,6 @@ async def test_a_picture_fills_its_room_with_a_literal_caption() -> None:
         await until(pilot, lambda: blocks.size == (22, 11))
         picture.show(None)
         await until(pilot, lambda: not blocks.display)
-
-
-async def test_a_grid_wraps_to_its_width() -> None:
-    app = Wall()
-    async with app.run_test(size=(80, 60)) as pilot:
-        grid = app.query_one(PictureGrid)
-        await grid.show([(image(20, 20), f"{n}") for n in range(5)])
-
-        def places() -> list[tuple[int, int]]:
-            return [picture.region.offset - grid.region.offset for picture in grid.query(Picture)]
-
-        await until(pilot, lambda: places() == [(0, 0), (18, 0), (36, 0), (54, 0), (0, 10)])
-        await pilot.resize_terminal(42, 60)
-        await until(pilot, lambda: places() == [(0, 0), (18, 0), (0, 10), (18, 10), (0, 20)])
-        assert all(picture.size == (16, 9) for picture in grid.query(Picture))
-        await grid.show([(image(20, 20), "x"), (image(20, 20), "y")])
-        await until(pilot, lambda: places() == [(0, 0), (18, 0)])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,13 +33,16 @@ _NOMINAL_STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class SplitPreview:
-    """Images of each class and part; ``imbalance`` is a warning, or ""."""
+    """Images of each class and part; ``imbalance`` is a warning, or "".
+
+    ``place`` is the folder of the images, None for those that a package brings along.
+    """
 
     rows: list[SplitRow]
     train: int
     val: int
     test: int
-    place: str
+    place: Path | None
     imbalance: str
 
 

@@ -116,7 +116,7 @@ class Previews:
             train=len(split.train),
             val=len(split.val),
             test=len(split.test),
-            place=str(index.root),
+            place=index.root if index.root.exists() else None,
             imbalance=imbalance_warning(rows),
         )
 

@@ -16,7 +16,7 @@ Metric = Literal["loss", "lr", "images_per_s", "train_loss", "train_acc", "val_l
 XAxis = Literal["step", "epoch", "time"]
 
 _STEP_METRICS = ("loss", "lr", "images_per_s")
-_EPOCH_METRICS = ("train_loss", "train_acc", "val_loss", "val_acc")
+_EPOCH_METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "lr", "images_per_s")
 
 
 class RunSeries:
@@ -81,12 +81,15 @@ class RunSeries:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return copies of a curve's positions and its values, (N,) each; unknown values are NaN.
 
-        loss, lr and images_per_s have a point for each StepsDone, the others one for each epoch.
+        loss, lr and images_per_s have a point for each StepsDone, the others one for each epoch;
+        lr and images_per_s too, where epochs are so short that they have more of them than steps.
         A step is one of the optimizer, counted from the start of the run; epochs are real
         numbers: 2.5 after step 5 of 10 in epoch 3, 3.0 at its end; time is in seconds of running,
         without the gaps between the sittings of a resumed run.
         """
         points = self._steps if metric in _STEP_METRICS else self._epochs
+        if metric in _EPOCH_METRICS and len(self._epochs) > len(points):
+            points = self._epochs
         return np.array(points.x[x]), np.array(points.y[metric])
 
     def _drop_epochs_after(self, epoch: int) -> None:
@@ -104,6 +107,9 @@ class _Points:
         self.y = {metric: array("d") for metric in metrics}
         self._columns = [self.x["epoch"], self.x["step"], self.x["time"], *self.y.values()]
 
+    def __len__(self) -> int:
+        return len(self.x["epoch"])
+
     def append(self, *values: float | None) -> None:
         """Add a point: epoch, step, time, and its metrics in their order."""
         for column, value in zip(self._columns, values, strict=True):
@@ -118,7 +124,7 @@ class _Points:
         self._keep(bisect_right(self.x["epoch"], epoch))
 
     def _keep(self, count: int) -> None:
-        if count < len(self.x["epoch"]):
+        if count < len(self):
             for column in self._columns:
                 del column[count:]
 

@@ -1,6 +1,5 @@
 """Images with captions, in cells or as true pictures where the terminal has them."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -73,51 +72,6 @@ class Picture(Widget):
         if self._canvas.display:
             columns, rows = fitted(image.size, self.size.width, rows)
             self._canvas.styles.width, self._canvas.styles.height = columns, rows
-
-
-class PictureGrid(Widget):
-    """Images in rows, each at most ``cell_width`` cells wide, as many in a row as fit."""
-
-    DEFAULT_CSS = """
-    PictureGrid {
-        width: 1fr;
-        height: auto;
-        layout: grid;
-        grid-gutter: 1 2;
-    }
-    """
-
-    def __init__(
-        self,
-        *,
-        cell_width: int = 20,
-        graphics: Literal["auto", "cells"] = "auto",
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(id=id, classes=classes)
-        self._cell_width = cell_width
-        self.styles.grid_columns = f"{cell_width}"
-        self.styles.grid_rows = f"{-(-cell_width // 2) + 1}"  # a square and its caption
-        self._graphics: Literal["auto", "cells"] = graphics
-
-    def on_resize(self) -> None:
-        """Wrap to the new width."""
-        apart = 2  # as the gutter has it
-        fitting = (self.size.width + apart) // (self._cell_width + apart)
-        self.styles.grid_size_columns = max(fitting, 1)
-
-    async def show(self, pictures: Sequence[tuple[Pixels, str]]) -> None:
-        """Show these images with their captions instead of those before."""
-        shown = list(self.query(Picture))
-        for picture in shown[len(pictures) :]:
-            await picture.remove()
-        for picture, (image_HWC, caption) in zip(shown, pictures, strict=False):
-            picture.show(image_HWC, caption)
-        await self.mount_all(
-            Picture(image_HWC, caption, graphics=self._graphics)
-            for image_HWC, caption in pictures[len(shown) :]
-        )
 
 
 def _pillow(image_HWC: Pixels) -> Image.Image:

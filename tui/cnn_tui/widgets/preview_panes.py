@@ -68,9 +68,10 @@ class SplitPane(Pane):
         text = Text.assemble(
             (f"{len(preview.rows)} classes", "bold"),
             f"  train {preview.train:,}  val {preview.val:,}  test {preview.test:,}  ",
-            (f"of {total:,} images in ", "dim"),
-            (literal(preview.place).plain, "dim"),
+            (f"of {total:,} images", "dim"),
         )
+        if preview.place is not None:
+            text.append(f" in {literal(preview.place)}", "dim")
         if preview.imbalance:
             text.append(f"\n⚠ {preview.imbalance}", self.app.theme_variables["warning"])
         self._tell(text)
