@@ -101,9 +101,10 @@ class Cli:
     def events(run_dir: Path, kind: str) -> list[dict[str, Any]]:
         """Return the events of one kind in a run's log, none if there is no log yet."""
         try:
-            lines = (run_dir / "events.jsonl").read_text(encoding="utf-8").splitlines()
+            log = (run_dir / "events.jsonl").read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
+        lines = log[: log.rfind("\n") + 1].splitlines()  # the last one may be half written
         return [event for event in map(json.loads, lines) if event["event"] == kind]
 
     @staticmethod
