@@ -95,6 +95,7 @@ class Mouse(Hands):
 
     async def go_to(self, row: FieldRow) -> None:
         """Click on the field once the form is scrolled to it."""
+
         def seen() -> bool:
             row.scroll_visible(immediate=True, animate=False)
             place = row.region.offset

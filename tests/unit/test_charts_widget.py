@@ -86,7 +86,7 @@ async def test_only_a_change_is_drawn() -> None:
 async def test_what_the_user_does_is_drawn_whatever_the_rate() -> None:
     async with bench(chart_fps=0.001) as (pilot, chart):
         for change in (
-            chart.toggle_log,
+            lambda: setattr(chart, "log_y", True),
             chart.zoom_in,
             chart.reset_zoom,
             lambda: setattr(chart, "smoothing", 0.9),
@@ -135,7 +135,7 @@ async def test_a_hidden_chart_draws_when_it_shows() -> None:
         await settle(pilot)
         before = chart.drawings
         chart.show(curves(200, "a", "b"))
-        chart.toggle_log()
+        chart.log_y = True
         await settle(pilot)
         assert chart.drawings == before
         chart.display = True

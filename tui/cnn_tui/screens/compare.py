@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
@@ -19,16 +18,16 @@ from cnn_tui.lineup_tables import SORTABLE, Looks, run_table, setting_table, sum
 from cnn_tui.output import literal
 from cnn_tui.screens.charts_page import ChartsPage
 from cnn_tui.screens.export_comparison import export_comparison
+from cnn_tui.screens.following import FollowingPage
 from cnn_tui.screens.pick_run import PickRun
 from cnn_tui.widgets.compared_curves import METRICS, ComparedCurves
 from cnn_tui.widgets.list_table import ListTable
 from cnn_tui.widgets.title_bar import TitleBar
 
-_POLL_INTERVAL_S = 1.0
 _VIEWS = ("curves", "settings", "summary")
 
 
-class ComparePage(ChartsPage):
+class ComparePage(ChartsPage, FollowingPage):
     """Two runs or more; each is followed once a second, whether it is trained now or ended."""
 
     CSS_PATH = "compare.tcss"
@@ -96,10 +95,8 @@ with the highest validation accuracy, and *its* test accuracy.
         self._baseline: Entrant | None = None
         self._all_settings = False
         self._view = 0
-        self._reading = False
         self._stale = True
         self._noted: list[str] | None = None
-        self._timer: Timer | None = None
 
     def compose_page(self) -> Iterable[Widget]:
         """Put the runs above their curves, and these above the tables."""
@@ -118,20 +115,8 @@ with the highest validation accuracy, and *its* test accuracy.
         settings = self.query_one("#settings", ListTable)
         settings.fixed_columns = 1
         self.query_one("#summary").border_title = "Best runs"
-        self._timer = self.set_interval(_POLL_INTERVAL_S, self._poll)
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show())
-        self._poll()
-
-    def on_screen_suspend(self) -> None:
-        """Read nothing while the page is covered."""
-        if self._timer:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        """Catch up."""
-        if self._timer:
-            self._timer.resume()
-            self._poll()
+        self.follow()
 
     def on_resize(self) -> None:
         """Show as many columns as fit."""
@@ -139,22 +124,18 @@ with the highest validation accuracy, and *its* test accuracy.
 
     # --- reading and showing --------------------------------------------------------------------
 
-    def _poll(self) -> None:
-        if not self._reading:
-            self._reading = True
-            self.run_worker(self._read(), group="read", exit_on_error=False)
-
-    async def _read(self) -> None:
+    async def look(self) -> None:
+        """Take in what the runs have written."""
         try:
             changed = await asyncio.to_thread(self._lineup.poll)
         finally:
-            self._reading = False
+            self.looking = False
         if changed or self._stale:
             self._show()
 
     def _show(self) -> None:
         """Show what is known; not while a thread reads, which is followed by this anyway."""
-        self._stale = self._reading or not self.is_mounted
+        self._stale = self.looking or not self.is_mounted
         if self._stale:
             return
         looks = Looks(self.app.theme_variables, self.app.current_theme.dark)
@@ -185,7 +166,7 @@ with the highest validation accuracy, and *its* test accuracy.
 
     def redraw_charts(self) -> None:
         """Show the curves of the runs that are not hidden."""
-        if self._reading:
+        if self.looking:
             self._stale = True
         else:
             curves = self.query_one(ComparedCurves)
@@ -260,7 +241,7 @@ with the highest validation accuracy, and *its* test accuracy.
 
         def add(run_dir: Path | None) -> None:
             if run_dir is not None and self._lineup.add(run_dir):
-                self._poll()
+                self.look_now()
 
         runs_dir = self.cnn_app.workplace.runs_dir
         self.app.push_screen(PickRun("Add a run to the comparison", runs_dir, without=here), add)
@@ -281,7 +262,7 @@ with the highest validation accuracy, and *its* test accuracy.
     def action_write(self) -> None:
         """Ask what to write, and where."""
         compared, chart = self._lineup.compared(), self.active_chart
-        if not compared or self._reading:
+        if not compared or self.looking:
             self.tell("nothing to write yet")
             return
         curves = self.query_one(ComparedCurves)

@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Static
-from textual.worker import Worker, WorkerState
 
 from cnn_core.errors import printable
 from cnn_core.runs.series import XAxis
@@ -147,12 +146,6 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         watch.refused = slot.refused.get(self.run_dir.name)
         watch.claimed = slot.busy and slot.current == self.run_dir
         return before != (watch.refused, watch.claimed)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Say why the page stands still, should following ever fail."""
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            error = event.worker.error
-            self.tell_error(f"not followed any more: {type(error).__name__}: {error}")
 
     def _show_all(self) -> None:
         if not self.query(Chart):

@@ -7,8 +7,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
 from cnn_core.errors import CnnTuiError, printable
+from cnn_tui.output import sentence
 from cnn_tui.widgets.key_bar import KeyBar
 from cnn_tui.widgets.title_bar import TitleBar
 
@@ -63,6 +65,11 @@ class Page(Screen[None]):
         except (CnnTuiError, OSError) as error:
             self.tell_error(error)
             return None
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tell of work in the background that failed in a way nobody foresaw."""
+        if event.state is WorkerState.ERROR and isinstance(event.worker.error, Exception):
+            self.tell_error(sentence(event.worker.error))
 
     def tell(self, text: str) -> None:
         """Show a message for a few seconds, literally."""

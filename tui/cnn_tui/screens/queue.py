@@ -9,7 +9,6 @@ from rich.text import Text
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -18,11 +17,10 @@ from cnn_core.runs.index import Row
 from cnn_tui.output import literal
 from cnn_tui.queue_reader import QueueLook, QueueReader
 from cnn_tui.queue_tables import live_table, waiting_table
-from cnn_tui.screens.page import Page
+from cnn_tui.screens.following import FollowingPage
 from cnn_tui.widgets.list_table import ListTable
 from cnn_tui.widgets.title_bar import TitleBar
 
-_POLL_INTERVAL_S = 1.0
 _EMPTY = """\
 No run waits.
 
@@ -31,7 +29,7 @@ In a shell: cnn-tui run PRESET --queue
 """
 
 
-class QueuePage(Page):
+class QueuePage(FollowingPage):
     """Runs in the order in which they will be trained, one after another."""
 
     CSS_PATH = "queue.tcss"
@@ -80,8 +78,6 @@ holds the queue, so that nothing more is started, and lets it go on again.
     def __init__(self) -> None:
         super().__init__()
         self._look: QueueLook | None = None
-        self._looking = False
-        self._timer: Timer | None = None
         self._gripped: str | None = None
         self._said: dict[str, str] = {}
 
@@ -101,32 +97,16 @@ holds the queue, so that nothing more is started, and lets it go on again.
         app = self.cnn_app
         self._reader = QueueReader(app.workplace.runs_dir, app.slot.queue)
         self.query_one("#waiting").focus()
-        self._timer = self.set_interval(_POLL_INTERVAL_S, self._poll)
-        self._poll()
+        self.follow()
 
     def on_resize(self) -> None:
         """Show as many columns as fit."""
         self._show()
 
-    def on_screen_suspend(self) -> None:
-        """Read nothing while the page is covered."""
-        if self._timer:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        """Catch up."""
-        if self._timer:
-            self._timer.resume()
-            self._poll()
-
     # --- reading and showing --------------------------------------------------------------------
 
-    def _poll(self) -> None:
-        if not self._looking:
-            self._looking = True
-            self.run_worker(self._read(), group="read", exit_on_error=False)
-
-    async def _read(self) -> None:
+    async def look(self) -> None:
+        """Read who trains and who waits."""
         try:
             self._look = await asyncio.to_thread(self._reader.look)
         except (CnnTuiError, OSError) as error:
@@ -134,7 +114,7 @@ holds the queue, so that nothing more is started, and lets it go on again.
         else:
             self._show()
         finally:
-            self._looking = False
+            self.looking = False
 
     def _show(self) -> None:
         if self._look is None:
@@ -204,7 +184,7 @@ holds the queue, so that nothing more is started, and lets it go on again.
 
     def _move(self, run_id: str, by: int) -> None:
         self.attempt(lambda: self.cnn_app.slot.queue.move(run_id, by))
-        self._poll()
+        self.look_now()
 
     def action_take_out(self) -> None:
         """Remove the run from the queue, not from the disk."""
@@ -213,7 +193,7 @@ holds the queue, so that nothing more is started, and lets it go on again.
             return
         self.attempt(lambda: self.cnn_app.slot.queue.remove(run_id))
         self.tell(f"{run_id} is not in the queue any more; the run is kept")
-        self._poll()
+        self.look_now()
 
     def action_start(self) -> None:
         """Train the run here and show it."""
@@ -232,7 +212,7 @@ holds the queue, so that nothing more is started, and lets it go on again.
         slot.queue_on = not slot.queue_on
         if slot.queue_on:
             slot.start_waiting()
-        self._poll()
+        self.look_now()
 
     def action_clone(self) -> None:
         """Begin a new experiment with the run's settings."""

@@ -97,10 +97,6 @@ class Chart(Widget, can_focus=True):
 
     # What the user does
 
-    def toggle_log(self) -> None:
-        """Change between a linear and a logarithmic axis."""
-        self.log_y = not self.log_y
-
     def zoom_in(self) -> None:
         """Show less, around the middle."""
         self._zoom_by(_STEP, 0.5)

@@ -10,7 +10,7 @@ class ClassesPane(Lines):
     """The accuracy of each class, the worst first."""
 
     def __init__(self, title: str, *, id: str) -> None:
-        super().__init__(title, empty="told after each epoch with validation", id=id)
+        super().__init__(title, empty="told by each epoch with validation images", id=id)
         self._shown: object = None
 
     def show_run(self, feed: RunFeed) -> None:
