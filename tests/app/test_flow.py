@@ -135,7 +135,7 @@ async def through(app: CnnTuiApp, pilot: Pilot[Any], hands: Hands) -> None:
     await hands.do("Stop")
     await until(pilot, lambda: read_summary(first)["status"] == "stopped")
     await until(pilot, lambda: not app.slot.busy)
-    await hands.do("Edit")
+    await hands.do("Clone")
     await fill(pilot, app, hands, "train.epochs", "2")
     row = field(app, "freeze.policy")
     await hands.go_to(row)

@@ -76,7 +76,7 @@ async def test_an_interrupted_run_can_be_resumed_and_a_diverged_one_not(
         assert page_of(app).check_action("resume", ()) is True
         await pilot.press("escape")
         await opened(pilot, app, diverged)
-        await says(pilot, app, "#card", "the loss became nan; try less", "Edit")
+        await says(pilot, app, "#card", "the loss became nan; try less", "Clone")
         assert page_of(app).check_action("resume", ()) is False
 
 

@@ -102,7 +102,7 @@ def _ended(watch: RunWatch, document: dict[str, Any]) -> list[str]:
         case "interrupted":
             return [f"Its process is gone, {where}, without saying why.", resume]
         case "diverged":
-            return [str(document["error"]), "Edit starts anew with other settings."]
+            return [str(document["error"]), "Clone starts anew with other settings."]
         case _:
             finished = watch.feed.finished if watch.feed else None
             if finished is None or not finished.mistake:
@@ -128,5 +128,5 @@ def _finished(document: dict[str, Any]) -> Card:
     if timing["images_per_s"] is not None:
         facts.append(f"{timing['images_per_s']:,.0f} images/s")
     lines.append(" · ".join(facts))
-    lines.append("Next: Compare it with another run, Edit a copy, or take the Command along.")
+    lines.append("Next: Compare it with another run, Clone it, or take the Command along.")
     return _card("finished", "\n".join(lines))

@@ -61,9 +61,7 @@ class LiveActions(Page):
         Binding("t", "tags", "Tags", id="live.tags", show=False, tooltip="Words to find it by"),
         Binding("n", "note", "Note", id="live.note", show=False, tooltip="Write a note on the run"),
         Binding("c", "compare", "Compare", id="live.compare", tooltip="Beside another run"),
-        Binding(
-            "e", "edit", "Edit", id="live.edit", tooltip="A new experiment from these settings"
-        ),
+        Binding("e", "clone", "Clone", id="live.clone", tooltip="A new experiment like this"),
         Binding("y", "command", "Command", id="live.command", tooltip="Copy the headless command"),
         Binding("o", "files", "Files", id="live.files", tooltip="Path and log of the run"),
     ]
@@ -198,7 +196,7 @@ class LiveActions(Page):
             PickRun("Compare with", runs_dir, without=[self.run_dir.name]), answered
         )
 
-    def action_edit(self) -> None:
+    def action_clone(self) -> None:
         """Open the form with the settings of the run."""
         self.cnn_app.new_experiment(self.run_dir)
 
