@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -52,6 +52,6 @@ def guarded(app: App[Any], on_stop: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def over_ssh() -> bool:
+def over_ssh(environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether this session came through SSH, inside tmux or screen too."""
-    return any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
+    return any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))

@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from cnn_tui.terminal import over_ssh
+
 # Terminals that speak Kitty's protocol or Sixel, by TERM and by TERM_PROGRAM.
 _TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "wezterm")
 _PROGRAMS = ("kitty", "ghostty", "wezterm", "iterm.app")
@@ -19,8 +21,7 @@ def detect_graphics(*, force: bool = False, environ: Mapping[str, str] = os.envi
     unless ``force`` says so.
     """
     global _widget
-    local = not (environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
-    if not (force or (local and _known(environ))):
+    if not force and (over_ssh(environ) or not _known(environ)):
         return False
     # Importing it asks.
     from textual_image.renderable import Image, SixelImage, TGPImage
