@@ -56,6 +56,11 @@ async def test_an_empty_queue_says_how_it_is_filled(app: CnnTuiApp) -> None:
         assert "nothing is trained" in str(page.query_one("#idle", Static).render())
         await pilot.press("K", "x", "s", "e", "enter")
         assert app.screen is page
+        assert not app._notifications
+        await pilot.press("h")
+        await pilot.press("h")
+        told = [note.message for note in app._notifications]
+        assert [text.split()[0] for text in told] == ["runs", "held:"]
 
 
 async def test_order_by_keys_and_by_mouse(app: CnnTuiApp, waiting: list[Path]) -> None:

@@ -220,6 +220,9 @@ holds the queue, so that nothing more is started, and lets it go on again.
         slot.queue_on = not slot.queue_on
         if slot.queue_on:
             slot.start_waiting()
+        if not self._waiting:  # else the line above those says it
+            held = "held: no run that is queued elsewhere starts here"
+            self.tell("runs that come to wait start here" if slot.queue_on else held)
         self.look_now()
 
     def action_clone(self) -> None:
