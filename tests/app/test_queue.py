@@ -8,6 +8,7 @@ from app_support import Folder, epoch_finished, started, until
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from cnn_core.errors import UserError
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.queue_reader import QueueLook, QueueReader
 from cnn_tui.queue_tables import live_table, waiting_table
@@ -55,6 +56,11 @@ async def test_an_empty_queue_says_how_it_is_filled(app: CnnTuiApp) -> None:
         assert "nothing is trained" in str(page.query_one("#idle", Static).render())
         await pilot.press("K", "x", "s", "e", "enter")
         assert app.screen is page
+        assert not app._notifications
+        await pilot.press("h")
+        await pilot.press("h")
+        told = [note.message for note in app._notifications]
+        assert [text.split()[0] for text in told] == ["runs", "held:"]
 
 
 async def test_order_by_keys_and_by_mouse(app: CnnTuiApp, waiting: list[Path]) -> None:
@@ -86,6 +92,24 @@ async def test_a_run_taken_out_is_kept(app: CnnTuiApp, waiting: list[Path]) -> N
         await until(pilot, lambda: app.screen is page)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, NewPage))
+
+
+async def test_a_run_that_another_process_took_just_now_is_neither_started_nor_taken_out(
+    app: CnnTuiApp, waiting: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Path] = []
+    monkeypatch.setattr(app, "train", trained.append)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+
+        def gone(run_id: str) -> None:
+            raise UserError(f"run '{run_id}' does not wait in the queue")
+
+        monkeypatch.setattr(app.slot.queue, "remove", gone)
+        await pilot.press("x", "s")
+        await until(pilot, lambda: len(app._notifications) == 2)
+        assert all("does not wait" in told.message for told in app._notifications)
+        assert trained == []
 
 
 async def test_hold_and_go_on(

@@ -3,13 +3,14 @@
 import dataclasses
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from app_support import STEPS, Folder, epoch_finished, started, steps
 
 from cnn_core.errors import printable
-from cnn_core.runs.series import RunSeries
+from cnn_core.runs.series import RunSeries, XAxis
 from cnn_core.training.events import (
     CheckpointSaved,
     ClassesValidated,
@@ -288,3 +289,13 @@ def test_a_run_of_ten_thousand_steps_is_folded_whole(folder: Folder) -> None:
     feed = fed(folder, started(300), *(step(number) for number in range(10_000)))
     assert len(run_curves(feed.series, "step")["loss"][0].x) == 10_000
     assert len(feed.log) == 1
+
+
+def test_steps_are_not_joined_across_epochs_that_told_of_none() -> None:
+    series = RunSeries()
+    for second, (epoch, step) in enumerate([(1, 5), (2, 5), (100, 5), (100, 6)]):
+        series.fold(float(second), steps(epoch, step, 1.0))
+    for axis in get_args(XAxis):
+        (curve,) = run_curves(series, axis)["loss"]
+        assert np.isnan(curve.y).tolist() == [False, False, True, False, False]
+        assert (np.diff(curve.x) > 0).all()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cnn_core.runs.series import Metric, RunSeries, XAxis
 from cnn_tui.charts.plot import Curve
@@ -28,7 +29,7 @@ def run_curves(series: RunSeries, x_axis: XAxis) -> dict[str, list[Curve]]:
         return [Curve(label, x, y * scale, style)] if np.isfinite(y).any() else []
 
     means = [*curve("train_loss", "train", _TRAIN), *curve("val_loss", "val", _VAL)]
-    x, y = series.points("loss", x_axis)
+    x, y = _steps(series, x_axis)
     # Until there is a line of means to look at, the steps are not its background.
     steps = [Curve("steps", x, y, _TRAIN, faded=len(series.points("train_loss", x_axis)[0]) > 1)]
     return {
@@ -39,6 +40,16 @@ def run_curves(series: RunSeries, x_axis: XAxis) -> dict[str, list[Curve]]:
         ],
         "rate": curve("lr", "rate", _RATE),
     }
+
+
+def _steps(
+    series: RunSeries, x_axis: XAxis
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the losses of steps, with a gap where whole epochs were too short to tell of any."""
+    x, y = series.points("loss", x_axis)
+    epochs, _ = series.points("loss", "epoch")
+    gaps = np.flatnonzero(np.diff(epochs) >= 2) + 1
+    return np.insert(x, gaps, (x[gaps - 1] + x[gaps]) / 2), np.insert(y, gaps, np.nan)
 
 
 def best_mark(series: RunSeries, x_axis: XAxis) -> list[tuple[float, str]]:

@@ -37,7 +37,9 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
         with guarded(app, on_stop=lambda: app.slot.close(stop=True)):
             farewell = app.run()
             if app.slot.busy:  # only if the app could not ask: it failed, or nobody is there
-                narrate("the training goes on; Ctrl-C stops it with a checkpoint")
+                stopping = app.return_code == STOPPED
+                goes_on = "the training goes on; Ctrl-C stops it with a checkpoint"
+                narrate("stopping this step with a checkpoint" if stopping else goes_on)
             app.slot.join()
     except KeyboardInterrupt:
         run = app.slot.current.name if app.slot.current else "last"

@@ -191,8 +191,12 @@ holds the queue, so that nothing more is started, and lets it go on again.
         run_id = self._current
         if run_id is None:
             return
-        self.attempt(lambda: self.cnn_app.slot.queue.remove(run_id))
-        self.tell(f"{run_id} is not in the queue any more; the run is kept")
+
+        def take_out() -> None:
+            self.cnn_app.slot.queue.remove(run_id)
+            self.tell(f"{run_id} is not in the queue any more; the run is kept")
+
+        self.attempt(take_out)
         self.look_now()
 
     def action_start(self) -> None:
@@ -203,8 +207,12 @@ holds the queue, so that nothing more is started, and lets it go on again.
         if slot.busy:
             self.tell_error("a run is being trained here; the next one starts when it has ended")
             return
-        self.attempt(lambda: slot.queue.remove(run_id))
-        self.cnn_app.train(self._run_dir(run_id))
+
+        def start() -> None:
+            slot.queue.remove(run_id)  # no more, if another process has taken it just now
+            self.cnn_app.train(self._run_dir(run_id))
+
+        self.attempt(start)
 
     def action_hold(self) -> None:
         """Start no further run, or let the queue go on."""
@@ -212,6 +220,9 @@ holds the queue, so that nothing more is started, and lets it go on again.
         slot.queue_on = not slot.queue_on
         if slot.queue_on:
             slot.start_waiting()
+        if not self._waiting:  # else the line above those says it
+            held = "held: no run that is queued elsewhere starts here"
+            self.tell("runs that come to wait start here" if slot.queue_on else held)
         self.look_now()
 
     def action_clone(self) -> None:
