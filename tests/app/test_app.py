@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from app_support import Folder, until
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.widgets import Input, OptionList
 
 from cnn_core.errors import UserError
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.keymap import check_keymap
+from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.help import Help
 from cnn_tui.screens.new import NewPage
 from cnn_tui.settings import Config, State, read_config
@@ -149,3 +151,16 @@ def test_wrong_keys_are_told_before_the_app_opens(
 
 def test_keys_may_change_places_and_be_written_either_way() -> None:
     check_keymap({"runs.new": "d", "runs.delete": "n, ctrl+shift+f5", "runs.filter": "?,minus"})
+
+
+async def test_a_window_answers_once_however_often_enter_is_pressed(app: CnnTuiApp) -> None:
+    answers: list[str | None] = []
+    async with app.run_test() as pilot:
+        page = app.screen
+        app.push_screen(Prompt("Name", "x"), answers.append)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        for _ in range(3):
+            app.post_message(Key("enter", None))
+        await until(pilot, lambda: answers)
+        await pilot.pause()
+        assert (answers, app.screen) == (["x"], page)
