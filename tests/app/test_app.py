@@ -8,7 +8,7 @@ import pytest
 from app_support import Folder, until
 from textual.command import CommandPalette
 from textual.events import Key
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from cnn_core.errors import UserError
 from cnn_tui.app import CnnTuiApp
@@ -164,3 +164,12 @@ async def test_a_window_answers_once_however_often_enter_is_pressed(app: CnnTuiA
         await until(pilot, lambda: answers)
         await pilot.pause()
         assert (answers, app.screen) == (["x"], page)
+
+
+async def test_a_path_too_long_for_the_disk_is_told(app: CnnTuiApp) -> None:
+    async with app.run_test() as pilot:
+        app.push_screen(Prompt("File", "x" * 300, check=lambda text: Path(text).is_dir()))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("enter")
+        error = app.screen.query_one(".dialog-error", Static)
+        await until(pilot, lambda: "too long" in str(error.render()))
