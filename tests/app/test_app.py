@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 from app_support import Folder, until
 from textual.command import CommandPalette
-from textual.widgets import Input, OptionList
+from textual.events import Key
+from textual.widgets import Input, OptionList, Static
 
 from cnn_core.errors import UserError
 from cnn_tui.app import CnnTuiApp
+from cnn_tui.keymap import check_keymap
+from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.help import Help
 from cnn_tui.screens.new import NewPage
 from cnn_tui.settings import Config, State, read_config
+from cnn_tui.start import run_app
 from cnn_tui.widgets.key_bar import KeyBar
 
 
@@ -117,3 +121,55 @@ def test_the_first_page_needs_no_torch() -> None:
     code = f"import sys, cnn_tui.start; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"runs.nwe": "x"}, "no action 'runs.nwe'; did you mean 'runs.new'?"),
+        ({"runs.new": "controll+n"}, "'controll+n' is no key"),
+        ({"runs.new": ""}, "'' is no key"),
+        ({"runs.new": "d"}, "runs.new = 'd': d is the key of runs.delete as well"),
+        ({"runs.new": "/"}, "slash is the key of runs.filter as well"),
+        ({"runs.new": "f1"}, "f1 is the key of app.help as well"),
+    ],
+)
+def test_keys_that_would_do_nothing_are_told(keys: dict[str, str], told: str) -> None:
+    with pytest.raises(UserError) as error:
+        check_keymap(keys)
+    assert told in str(error.value)
+
+
+def test_wrong_keys_are_told_before_the_app_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_TUI_CONFIG", str(tmp_path))
+    (tmp_path / "config.toml").write_text('[keys]\n"runs.new" = "nokey"\n')
+    with pytest.raises(UserError, match=r"config\.toml: \[keys\]: .* is no key"):
+        run_app(tmp_path / "runs", tmp_path / "data", "cpu")
+
+
+def test_keys_may_change_places_and_be_written_either_way() -> None:
+    check_keymap({"runs.new": "d", "runs.delete": "n, ctrl+shift+f5", "runs.filter": "?,minus"})
+
+
+async def test_a_window_answers_once_however_often_enter_is_pressed(app: CnnTuiApp) -> None:
+    answers: list[str | None] = []
+    async with app.run_test() as pilot:
+        page = app.screen
+        app.push_screen(Prompt("Name", "x"), answers.append)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        for _ in range(3):
+            app.post_message(Key("enter", None))
+        await until(pilot, lambda: answers)
+        await pilot.pause()
+        assert (answers, app.screen) == (["x"], page)
+
+
+async def test_a_path_too_long_for_the_disk_is_told(app: CnnTuiApp) -> None:
+    async with app.run_test() as pilot:
+        app.push_screen(Prompt("File", "x" * 300, check=lambda text: Path(text).is_dir()))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("enter")
+        error = app.screen.query_one(".dialog-error", Static)
+        await until(pilot, lambda: "too long" in str(error.render()))

@@ -12,6 +12,7 @@ import tomli
 from app_support import Folder
 from app_support import until as until_soon
 from PIL import Image
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, Tabs
 
@@ -22,7 +23,7 @@ from cnn_core.training.schedule import lr_factor
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.form import Form
 from cnn_tui.previews import Previews
-from cnn_tui.screens.dialogs import Ask
+from cnn_tui.screens.dialogs import Ask, Prompt
 from cnn_tui.screens.help import Help
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.new import NewPage
@@ -117,6 +118,20 @@ async def test_a_preset_is_picked_from_a_list(app: CnnTuiApp) -> None:
         await until(pilot, lambda: "digits" in app.screen.query_one(TitleBar).page)
         await pilot.press("f4")
         await until(pilot, lambda: isinstance(app.screen, PickPreset))
+
+
+async def test_enter_pressed_twice_asks_for_one_path(app: CnnTuiApp) -> None:
+    async with app.run_test() as pilot:
+        app.push_screen(NewPage())
+        await until(pilot, lambda: isinstance(app.focused, OptionList))
+        picker = app.screen
+        await pilot.press("end")
+        for _ in range(2):
+            app.post_message(Key("enter", None))
+        await until(pilot, lambda: isinstance(app.screen, Prompt))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is picker
 
 
 async def test_leaving_the_list_of_presets_leaves_the_page(app: CnnTuiApp) -> None:

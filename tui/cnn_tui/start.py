@@ -4,6 +4,7 @@ import os
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from cnn_core.errors import UserError, printable
 from cnn_core.locations import cache_dir
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.output import narrate
@@ -22,6 +23,13 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
     returns when the training has ended. Raises UserError for a mistake in the user's settings.
     """
     config = read_config(settings_dir())
+    if config.keys:
+        from cnn_tui.keymap import check_keymap  # imports every page
+
+        try:
+            check_keymap(config.keys)
+        except UserError as error:
+            raise UserError(f"{printable(settings_dir() / 'config.toml')}: {error}") from error
     if config.graphics != "cells":
         detect_graphics(force=config.graphics == "always")
     # Processes can't be spawned from a running app unless this was started before it.

@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cnn_core.errors import CnnTuiError
-from cnn_tui.output import literal, literal_lines
+from cnn_tui.output import literal, literal_lines, sentence
 from cnn_tui.screens.page import Dialog
 
 
@@ -59,7 +59,7 @@ class Ask(Dialog):
 
 
 class Prompt(Dialog):
-    """Returns a line of text that ``check`` accepts; a UserError of it is shown below the line."""
+    """Returns a line of text that ``check`` accepts; what it raises is shown below the line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "Accept", id="dialog.accept"),
@@ -98,7 +98,7 @@ class Prompt(Dialog):
         value = self.query_one(Input).value
         try:
             self._check(value)
-        except CnnTuiError as error:
-            self.query_one(".dialog-error", Static).update(literal(str(error)))
+        except (CnnTuiError, OSError) as error:  # a path too long to be looked at, say
+            self.query_one(".dialog-error", Static).update(literal(sentence(error)))
             return
         self.dismiss(value)

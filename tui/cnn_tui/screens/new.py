@@ -255,7 +255,7 @@ split, the network, the learning rate and samples of what would be trained.
         try:
             experiment = form.experiment()
             await asyncio.to_thread(check, experiment, place)
-            if not self.is_current:
+            if not self.is_active:
                 self._tell_problem("not started: another window was opened meanwhile")
                 return
             run_dir = await asyncio.to_thread(make_run, experiment, place)

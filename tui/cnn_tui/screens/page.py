@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Page(Screen[None]):
+class _LeftOnce(Screen[T]):
+    """A screen that leaves the stack once, however often it is told to."""
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Leave; what lies on top of this, or beneath it after it has left, stays."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+
+class Page(_LeftOnce[None]):
     """A full screen. ``TITLE`` names it, ``HELP_TEXT`` (Markdown) is what F1 shows of it."""
 
     HELP_TEXT: ClassVar[str] = ""
@@ -80,7 +89,7 @@ class Page(Screen[None]):
         self.app.notify(printable(str(error)), severity="error", timeout=10, markup=False)
 
 
-class Dialog(ModalScreen[Any]):
+class Dialog(_LeftOnce[Any], ModalScreen[Any]):
     """A small window over a page; escape leaves it with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -74,7 +74,7 @@ class PickPreset(Pick):
         """Answer, or ask for the path."""
         if at < len(self._entries) - 1:
             super().pick(at)
-        else:
+        elif self.is_active:  # a second enter may come before the window it opens has the keys
             self.app.push_screen(Prompt("Path of a preset", check=read_source), self._answer)
 
     def _answer(self, path: str | None) -> None:

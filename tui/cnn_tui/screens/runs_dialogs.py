@@ -80,7 +80,7 @@ class NoteEditor(Dialog):
     """Returns text of several lines; ``ctrl+s`` keeps it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "keep", "Keep", id="note.keep", priority=True),
+        Binding("ctrl+s", "keep", "Keep", id="note.keep"),
     ]
 
     def __init__(self, title: str, text: str) -> None:
