@@ -85,8 +85,11 @@ class TrainingSlot:
         try:
             while True:
                 if run_dir is not None:
-                    self._train(run_dir)
+                    began = self._train(run_dir)
                     self.current = None
+                    if not began and hold is not None:  # taken in the moment of closing
+                        self.queue.add(run_dir.name)
+                        self.queue.move(run_dir.name, -len(self.queue.ids()))
                 if self._closing or not self.queue_on:
                     return
                 # Only one process takes from a queue: another one's turn is not ours.
@@ -101,10 +104,11 @@ class TrainingSlot:
             if hold is not None:
                 hold.release()
 
-    def _train(self, run_dir: Path) -> None:
+    def _train(self, run_dir: Path) -> bool:
+        """Train the run to its end; return False if the slot was told to stop before it began."""
         with self._lock:
             if self._closing and self._control.stopping:
-                return
+                return False
             self._control = Control()
             self.current = run_dir
             self.refused.pop(run_dir.name, None)
@@ -125,6 +129,7 @@ class TrainingSlot:
         except Exception as error:  # noqa: BLE001  (the thread must live on for the queue)
             _log.exception("training %s ended", run_dir.name)
             self._refuse(run_dir, f"{run_dir.name}: {type(error).__name__}: {error}")
+        return True
 
     def _refuse(self, run_dir: Path, why: str) -> None:
         self._errors.append(why)

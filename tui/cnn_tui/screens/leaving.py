@@ -68,21 +68,19 @@ class Leaving(Dialog):
         slot.close(stop=True)
         while not slot.join(0):
             await asyncio.sleep(_LOOK_INTERVAL_S)
-        if run_dir is None:
-            app.exit()
-            return
+        told, first = None, None
         try:
-            status = (await asyncio.to_thread(read_summary, run_dir))["status"]
-            told = f"{run_dir.name}: {status}"
-            if status == "stopped":
-                told += f"; to go on from here: cnn-tui resume {run_dir.name}"
+            if run_dir is not None:
+                status = (await asyncio.to_thread(read_summary, run_dir))["status"]
+                told = f"{run_dir.name}: {status}"
+                if status == "stopped":
+                    first = run_dir
+                    told += f"; to go on from here: cnn-tui resume {run_dir.name}"
             if self._in_background:
                 self.query_one("#leaving-state", Static).update("starting in the background…")
-                first = run_dir if status == "stopped" else None
-                going = await asyncio.to_thread(
+                if await asyncio.to_thread(
                     train_queue_in_background, app.workplace, slot.queue, first=first
-                )
-                if going:
+                ):
                     told = "training goes on in the background; cnn-tui shows it"
         except (CnnTuiError, OSError) as error:
             self.query_one("#leaving-state", Static).update(literal(str(error)))

@@ -22,6 +22,7 @@ from cnn_tui.preview_parts import (
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.picture import Picture
 
+_LONGEST_NAME = 30
 _BAR_WIDTH = 10
 
 
@@ -81,8 +82,10 @@ class SplitPane(Pane):
         largest = max(row.train + row.val + row.test for row in preview.rows) or 1
         for row in preview.rows:
             counts = (row.train, row.val, row.test)
+            name = literal(row.name)
+            name.truncate(_LONGEST_NAME, overflow="ellipsis")  # or the counts leave a narrow pane
             table.add_row(
-                literal(row.name),
+                name,
                 *(Text(f"{count:,}", justify="right") for count in counts),
                 Text.assemble(
                     (
