@@ -63,7 +63,7 @@ async def test_an_ended_run_shows_its_result_and_tells_no_end(
         await says(pilot, app, "#card", "Test accuracy 70.00% (best weights, epoch 3)")
         assert not app._notifications
         enabled = {active.binding.action for active in app.screen.active_bindings.values()}
-        assert {"compare", "edit", "command", "files"} <= enabled
+        assert {"compare", "clone", "command", "files"} <= enabled
         assert not {"pause", "stop", "resume", "finish"} & enabled
 
 
