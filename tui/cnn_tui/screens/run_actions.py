@@ -15,7 +15,7 @@ from cnn_core.runs.requests import send_request
 from cnn_core.runs.resumable import check_resumable
 from cnn_tui.run_choice import tags_of
 from cnn_tui.screens.dialogs import Prompt
-from cnn_tui.screens.page import Page
+from cnn_tui.screens.following import FollowingPage
 from cnn_tui.wording import headless_command
 
 _ALIVE = ("running", "paused")
@@ -29,7 +29,7 @@ _NEED_A_RUN = frozenset(
 )
 
 
-class RunActions(Page):
+class RunActions(FollowingPage):
     """The actions; a page with a list of runs tells which ones are meant."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,10 +68,6 @@ class RunActions(Page):
 
     def selected(self) -> list[Row]:
         """Return the runs that were selected; to be overridden."""
-        raise NotImplementedError
-
-    def look_again(self) -> None:
-        """Show what an action changed; to be overridden."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -132,7 +128,7 @@ class RunActions(Page):
     async def _ask(self, kind: str, done: str) -> None:
         if (row := self.current()) and await self._done(send_request, self._folder(row), kind):
             self.tell(f"{row['name']} {done}")
-            self.look_again()
+            self.look_now()
 
     @work(group="action", exit_on_error=False)
     async def action_queue(self) -> None:
@@ -146,7 +142,7 @@ class RunActions(Page):
                 added += 1
         if added:
             self.tell("The run waits in the queue" if added == 1 else f"{added} runs wait")
-            self.look_again()
+            self.look_now()
 
     # --- labels --------------------------------------------------------------------------------
 
@@ -197,7 +193,7 @@ class RunActions(Page):
             set_labels(self._folder(row), **labels)
 
         if await self._done(change):
-            self.look_again()
+            self.look_now()
 
     # --- the rest ------------------------------------------------------------------------------
 
@@ -227,11 +223,10 @@ class RunActions(Page):
             return
         for row in rows:
             await self._done(self._delete, row)
-        self.look_again()
+        self.look_now()
 
     def _delete(self, row: Row) -> None:
-        if row["id"] in (queue := self.cnn_app.slot.queue).ids():
-            queue.remove(row["id"])
+        self.cnn_app.slot.queue.discard(row["id"])
         delete_run(self._folder(row))
 
     def action_copy(self) -> None:

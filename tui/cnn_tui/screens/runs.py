@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -22,7 +21,6 @@ from cnn_tui.widgets.runs_status import RunsStatus, welcome
 from cnn_tui.widgets.runs_table import RunsTable
 from cnn_tui.widgets.title_bar import TitleBar
 
-_POLL_S = 1.0
 _NEWEST_FIRST = "-created"
 _PREVIEW = "runs.preview"
 _WIDE = 110
@@ -72,7 +70,6 @@ trains them: this app, a shell, another machine.
         self._looked = False
         self._trouble = ""  # of the folder
         self._mistake = ""  # of filter or order
-        self._timer: Timer | None = None
 
     def compose_page(self) -> Iterable[Widget]:
         """Put the table beside the preview, or above it."""
@@ -92,49 +89,35 @@ trains them: this app, a shell, another machine.
         self._preview = self.query_one(RunPreview)
         self.query_one("#runs-empty").display = False
         self._table.focus()
-        self.call_after_refresh(self.look_again)
-        self._timer = self.set_interval(_POLL_S, self.look_again)
+        self.call_after_refresh(self.follow)
 
     def on_resize(self) -> None:
         """Show the preview where there is room for it, unless it was hidden."""
         hidden = _PREVIEW in self.cnn_app.state.hidden_panes
         self._show_preview(self.size.width >= _WIDE and not hidden)
 
-    def on_screen_suspend(self) -> None:
-        """Read no files while another page is in front."""
-        if self._timer is not None:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        """Catch up."""
-        if self._timer is not None:
-            self._timer.resume()
-            self.look_again()
-
     # --- following the folder --------------------------------------------------------------------
-
-    def look_again(self) -> None:
-        """Read what changed, unless that is being done."""
-        if all(worker.is_finished for worker in self.workers if worker.group == "look"):
-            self._poll()
 
     def action_refresh(self) -> None:
         """Read what changed now."""
-        self.look_again()
+        self.look_now()
 
-    @work(group="look", exit_on_error=False)
-    async def _poll(self) -> None:
-        def look() -> tuple[Changes, list[Row], dict[str, int]]:
+    async def look(self) -> None:
+        """Take in what changed in the folder and in the queue."""
+
+        def read() -> tuple[Changes, list[Row], dict[str, int]]:
             changes = self._watcher.poll()
             places = {run_id: i for i, run_id in enumerate(self.cnn_app.slot.queue.ids(), 1)}
             return changes, self._watcher.rows, places
 
         try:
-            changes, rows, places = await asyncio.to_thread(look)
+            changes, rows, places = await asyncio.to_thread(read)
         except (UserError, OSError) as error:
             self._trouble = str(error)
             self._tell_status()
             return
+        finally:
+            self.looking = False
         if not self._looked:
             self.call_after_refresh(self.cnn_app.load_torch)  # while the rows are looked at
         changed = bool(changes.changed or changes.gone)
