@@ -27,7 +27,12 @@ class Cli:
         self.runs, self.data = folder / "runs", folder / "data"
         self.data.mkdir(parents=True)
         self.env = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("CNN_TUI_")},
+            # Unbuffered output would hide what goes wrong when the rest of it is written.
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith("CNN_TUI_") and key != "PYTHONUNBUFFERED"
+            },
             "PYTHONPATH": os.pathsep.join([str(ROOT / "core"), str(ROOT / "tui")]),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "80",

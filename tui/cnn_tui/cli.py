@@ -22,7 +22,10 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # not at the interpreter's end, which tells it in its own way
         except CnnTuiError as error:
             narrate(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
@@ -30,7 +33,17 @@ class _Group(TyperGroup):
             raise  # `| head` has read enough: click ends quietly
         except OSError as error:  # a full disk, a folder without permission
             narrate(f"error: {error}")
+            _drop_output()
             raise typer.Exit(CnnTuiError.exit_code) from error
+
+
+def _drop_output() -> None:
+    """Where stdout takes no more, let the rest of it go nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 app = typer.Typer(
