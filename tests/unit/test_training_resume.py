@@ -1,6 +1,7 @@
 """A run that was stopped, paused or killed and goes on is the run left alone, bit for bit."""
 
 import weakref
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -131,7 +132,8 @@ def test_a_stream_closed_after_any_event(lab, case):
     for count in range(start + 1, len(alone)):
         name = f"closed{count}"
         events = stream(experiment, Control(), lab.places(name), device="cpu")
-        seen = [next(events) for _ in range(count)]
+        # On a busy machine one run tells of its steps more often than another.
+        seen = list(islice(events, count))
         events.close()
         rest = lab.train(experiment, name)
         assert rest[-1].status == "finished"
