@@ -48,10 +48,14 @@ def _catalogs() -> Iterator[str]:
     for name in DATASETS.names():
         yield f"| `{name}` | {DATASETS[name].help} |"
     yield "\n## Backbones\n\n`model.options` of each, with defaults.\n"
+    families: dict[tuple[str, type[BaseModel]], list[str]] = {}
     for name in BACKBONES.names():
         backbone = BACKBONES[name]
-        yield f"- `{name}`: {backbone.help}"
-        yield from _options(backbone.options)
+        families.setdefault((backbone.help, backbone.options), []).append(f"`{name}`")
+    for (about, options), names in families.items():
+        yield f"- {', '.join(names)}: {about}"
+        yield from _options(options)
+    yield "- `timm:NAME`: any model of timm, with the extra `timm`"
     yield "\n## Transforms\n"
     for name in TRANSFORMS.names():
         transform = TRANSFORMS[name]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from cnn_core.backbones.structure import Network, under
 from cnn_core.errors import UserError
@@ -14,7 +15,7 @@ def apply_freezing(network: Network, policy: str) -> None:
 
     ``none``; ``convolutional`` or ``classifier`` (the fully connected layers, the head
     included); ``backbone`` (all but the head); ``first:N`` stages. Raises UserError where the
-    network has fewer stages or nothing is left to train.
+    network has fewer stages, no convolutions, or nothing is left to train.
     """
     frozen = network.parameters_under(_prefixes(network, policy))
     parameters = dict(network.module.named_parameters())
@@ -30,6 +31,10 @@ def _prefixes(network: Network, policy: str) -> list[str]:
         case ["none"]:
             return []
         case ["convolutional"]:
+            if not network.convolutional:
+                raise UserError(
+                    "freeze.policy: 'convolutional' of a network that has no convolutions"
+                )
             return list(network.convolutional)
         case ["classifier"]:
             return list(network.classifier)
@@ -54,21 +59,26 @@ def unfreeze(network: Network) -> list[nn.Parameter]:
 
 
 def train_mode(network: Network) -> None:
-    """Put the network in training mode, but every frozen batch norm in evaluation mode.
+    """Put the network in training mode, but frozen parts in evaluation mode.
 
-    A batch norm is frozen if its own parameters are or, where it has none, those of the stage
-    it lies in; its running statistics then stay as they are.
+    A stage none of whose parameters trains keeps the statistics of its batch norms and skips
+    none of its blocks (stochastic depth is there for the training of those blocks). Its dropout
+    layers go on: they are noise in what later layers see. A batch norm is also kept where only
+    its own parameters are frozen.
     """
     network.module.train()
-    frozen_stages = [
-        stage.modules for stage in network.stages if _is_frozen(network, stage.modules)
+    frozen = [
+        name
+        for stage in network.stages
+        if _is_frozen(network, stage.modules)
+        for name in stage.modules
     ]
     for name, layer in network.module.named_modules():
-        if isinstance(layer, _BatchNorm):
-            affine = list(layer.parameters())
-            inherited = any(under(name, modules) for modules in frozen_stages)
-            if not any(p.requires_grad for p in affine) if affine else inherited:
-                layer.eval()
+        if isinstance(layer, _DropoutNd):
+            continue
+        affine = list(layer.parameters()) if isinstance(layer, _BatchNorm) else []
+        if under(name, frozen) or (affine and not any(p.requires_grad for p in affine)):
+            layer.training = False
 
 
 def _is_frozen(network: Network, prefixes: tuple[str, ...]) -> bool:

@@ -98,22 +98,36 @@ def test_convnet_flattens_what_larger_images_leave():
 
 
 @pytest.mark.parametrize("name", BACKBONES.names())
-def test_every_backbone_states_its_parts_and_its_smallest_image(name):
-    backbone = BACKBONES[name]
-    network = shapes_of(name, classes=3, image_size=backbone.min_size)
+def test_every_parameter_lies_in_one_part(name):
+    network = shapes_of(name, classes=3, image_size=BACKBONES[name].facts().image_size)
     everything = dict(network.module.named_parameters()).keys()
     stages = [network.parameters_under(stage.modules).keys() for stage in network.stages]
     parts = [*stages, network.parameters_under(network.head).keys()]
     assert sorted(n for part in parts for n in part) == sorted(everything)
+    assert all(stages)
     convolutional = network.parameters_under(network.convolutional).keys()
     classifier = network.parameters_under(network.classifier).keys()
     assert convolutional | classifier == everything
     assert not convolutional & classifier
     assert parts[-1] <= classifier
-    if backbone.min_size > 1:
-        expected = f"data.image_size: {backbone.min_size - 1} is too small for {name}; "
-        with pytest.raises(UserError, match=f"{expected}the smallest is {backbone.min_size}"):
-            shapes_of(name, image_size=backbone.min_size - 1)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "cnn", "convnet", "strided_cnn", "small_vgg"])
+def test_images_too_small(name):
+    smallest = BACKBONES[name].facts().min_size
+    shapes_of(name, image_size=smallest)
+    expected = (
+        f"data.image_size: {smallest - 1} is too small for {name}; the smallest is {smallest}$"
+    )
+    with pytest.raises(UserError, match=expected):
+        shapes_of(name, image_size=smallest - 1)
+
+
+def test_images_that_a_transformer_cannot_divide():
+    with pytest.raises(
+        UserError, match=r"data.image_size: 225 does not suit vit_b_16 \(.*\); 224 "
+    ):
+        shapes_of("vit_b_16", image_size=225)
 
 
 @pytest.mark.parametrize(
@@ -124,16 +138,26 @@ def test_every_backbone_states_its_parts_and_its_smallest_image(name):
         ("vgg16", 5, 32, 512),
         ("vgg16", 6, 224, 4096),
         ("alexnet", 5, 224, 256 * 6 * 6),
-        ("resnet18", 3, 64, 128 * 8 * 8),
-        ("cnn", 2, 32, 64 * 8 * 8),
+        ("convnet", 2, 32, 512 * 8 * 8),
+        # Global average pooling stays.
+        ("resnet18", 3, 64, 128),
+        ("cnn", 2, 32, 64),
+        ("densenet121", 2, 64, 128),
+        ("convnext_tiny", 2, 64, 96),
+        ("swin_t", 3, 64, 192),
+        ("maxvit_t", 4, 224, 256),
+        ("mobilenet_v3_small", 12, 64, 96),
+        ("inception_v3", 2, 128, 288),
+        ("squeezenet1_1", 2, 64, 128),
     ],
 )
 def test_cut(backbone, cut, side, features):
     network = shapes_of(backbone, classes=256, image_size=side, cut=cut)
     (head,) = network.head
-    assert network.module.get_submodule(head).weight.shape == (256, features)
+    assert network.module.get_submodule(head).weight.shape[:2] == (256, features)
     assert len(network.stages) == cut
-    whole = shapes_of(backbone, classes=256).parameters_under(
+    usual = BACKBONES[backbone].facts().image_size
+    whole = shapes_of(backbone, classes=256, image_size=usual).parameters_under(
         prefix for stage in network.stages for prefix in stage.modules
     )
     assert parameters(network) == sum(p.numel() for p in whole.values()) + 256 * (features + 1)
@@ -146,7 +170,7 @@ def test_cut_network_computes_its_first_stages():
     images_NCHW = images(2, 8)
     conv, bias, weight, offset = network.module.parameters()
     x = nn.functional.conv2d(images_NCHW, conv, bias, padding=1).relu()
-    expected = nn.functional.max_pool2d(x, 2).flatten(1) @ weight.T + offset
+    expected = nn.functional.max_pool2d(x, 2).mean((2, 3)) @ weight.T + offset
     torch.testing.assert_close(network.module(images_NCHW), expected)
 
 
@@ -242,10 +266,11 @@ def test_without_seed_the_global_generator_decides():
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("name", BACKBONES.names())
+@pytest.mark.parametrize("name", ["cnn", "resnet18", "inception_v3", "vit_b_32", "regnet_x_400mf"])
 def test_meta_draws_nothing_and_reads_no_weights(name):
     before = torch.get_rng_state()
-    network = shapes_of(name, image_size=64, init="kaiming", weights="missing.pt")
+    size = BACKBONES[name].facts().image_size
+    network = shapes_of(name, image_size=size, init="kaiming", weights="missing.pt")
     assert torch.equal(torch.get_rng_state(), before)
     assert all(p.is_meta for p in network.module.parameters())
 

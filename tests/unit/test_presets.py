@@ -101,7 +101,7 @@ def test_the_path_of_weights_is_made_absolute(tmp_path, monkeypatch):
         ("train.batch_size", 0, "should be greater than or equal to 1, or should be 'auto'"),
         ("data.classes", ["a", 1], Mistake("data.classes[1]", "should be a valid string", "1")),
         ("data.dataset", "cifar", "did you mean 'cifar10'?"),
-        ("model.backbone", "vgg61", "did you mean 'vgg16'?"),
+        ("model.backbone", "alexent", "did you mean 'alexnet'?"),
         ("model.options", {"width": [1]}, "unknown option; did you mean 'widths'?"),
         ("model.weights", "imagenet", "no weights 'imagenet' for cnn"),
         (

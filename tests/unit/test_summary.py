@@ -44,7 +44,7 @@ def test_rows_of_a_small_network():
         LayerRow("block1.2", "MaxPool2d-3", (-1, 4, 4, 4), 0, 0),
         LayerRow("block2.0", "Conv2d-4", (-1, 8, 4, 4), second, second),
         LayerRow("block2.1", "ReLU-5", (-1, 8, 4, 4), 0, 0),
-        LayerRow("block2.2", "AdaptiveAvgPool2d-6", (-1, 8, 1, 1), 0, 0),
+        LayerRow("avgpool", "AdaptiveAvgPool2d-6", (-1, 8, 1, 1), 0, 0),
         LayerRow("flatten", "Flatten-7", (-1, 8), 0, 0),
         LayerRow("fc", "Linear-8", (-1, 3), last, last),
     )

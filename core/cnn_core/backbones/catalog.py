@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from cnn_core.backbones import timm_names
 from cnn_core.backbones.structure import Network, Request
 from cnn_core.config import Section
-from cnn_core.errors import did_you_mean
+from cnn_core.errors import UserError, did_you_mean
 from cnn_core.options import option_mistakes
 from cnn_core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Normalization: TypeAlias = Literal["imagenet", "half"]
+# Where weights are: in an installed package, among downloaded files, on a server, or in a package
+# that an extra installs.
+Place: TypeAlias = Literal["offline", "cached", "network", "extra"]
 
 
 class NoOptions(Section):
     """The options of a backbone that has none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Weights:
+    """Trained weights that a backbone knows by name."""
+
+    place: Callable[[], Place]
+    """Return where they are now; costs no torch."""
+    tensors: Callable[[Request], Mapping[str, Tensor]]
+    """Return them under the backbone's own names, downloaded first if need be; UserError."""
+    normalize: Callable[[], Normalization | None]
+    """Return the ``data.normalize`` that they were trained with, None where there is none."""
+    top1: float | None = None
+    """Accuracy on ImageNet's validation images, in 0..1, as their makers state it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What a backbone is with its default options and its usual classes: 1000, as a rule."""
+
+    parameters: int
+    stages: tuple[str, ...]
+    image_size: int
+    """Usual side of the images in pixels."""
+    min_size: int | None
+    """Smallest side that the whole network takes; None where it is not known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,19 +61,44 @@ class Backbone:
     """One line for lists."""
     options: type[Section]
     build: Callable[[Any, Request], Network]
-    """Make the network from the options; what stands in the head's place is replaced."""
-    image_size: int
-    """Usual side of the images in pixels."""
-    min_size: int
-    """Smallest side that the whole network takes, with its default options."""
-    weights: tuple[str, ...] = ()
-    """Names of the weights that ``fetch`` knows."""
-    fetch: Callable[[str], Path] | None = None
-    """Return the file of the named weights, downloaded first if need be."""
+    """Make the network from the options, with some head in the place of the head.
+
+    Raises UserError where the images' side does not suit it.
+    """
+    facts: Callable[[], Facts]
+    """Return what it is; of timm's models that needs timm, and thus torch."""
+    weights: Mapping[str, Weights] = dataclasses.field(default_factory=dict)
+    """Trained weights by name."""
+    extra: str | None = None
+    """The extra of this package that must be installed for it."""
 
 
-BACKBONES: Registry[Backbone] = Registry(
-    "backbone", ("cnn_core.backbones.seed", "cnn_core.backbones.torchvision_models")
+class _Backbones(Registry[Backbone]):
+    """The shipped backbones by name, and those of timm as ``timm:NAME``."""
+
+    def miss(self, name: str) -> str | None:
+        if name.startswith(timm_names.PREFIX):
+            return timm_names.miss(name)
+        return super().miss(name)
+
+    def __getitem__(self, name: str) -> Backbone:
+        if not name.startswith(timm_names.PREFIX):
+            return super().__getitem__(name)
+        if why := timm_names.miss(name):
+            raise UserError(why)
+        from cnn_core.backbones.timm_models import timm_backbone  # which needs this module
+
+        return timm_backbone(name)
+
+
+BACKBONES = _Backbones(
+    "backbone",
+    (
+        "cnn_core.backbones.seed",
+        "cnn_core.backbones.small",
+        "cnn_core.backbones.torchvision_models",
+        "cnn_core.backbones.offline",
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """From a preset's ``[model]`` section to a network: cut, head, initial values, weights."""
 
+import contextlib
 import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -8,11 +9,11 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from cnn_core.backbones.catalog import BACKBONES
+from cnn_core.backbones.catalog import BACKBONES, Backbone
 from cnn_core.backbones.heads import build_head
-from cnn_core.backbones.shapes import forward_shapes
+from cnn_core.backbones.shapes import WithoutMemory, forward_shapes
 from cnn_core.backbones.structure import Network, Request, Stage
-from cnn_core.backbones.weights import load_weights, weights_file
+from cnn_core.backbones.weights import load_weights, named_tensors
 from cnn_core.config import Model
 from cnn_core.errors import UserError
 from cnn_core.options import read_options
@@ -39,23 +40,20 @@ def build_network(
     that the backbone has not, the images are too small, or the weights do not fit.
     """
     device = torch.device(device)
+    shapes_only = device.type == "meta"
     backbone = BACKBONES[model.backbone]
-    options = read_options(backbone.options, model.options, "model.options")
+    request = Request(image_size=image_size, dropout=model.dropout, weights=model.weights)
     # Values are drawn on the CPU, so that they are the same on every device.
-    drawn_on = torch.device("meta" if device.type == "meta" else "cpu")
-    with _draws(seed), drawn_on:
-        network = backbone.build(options, Request(dropout=model.dropout))
-        expected = frozenset(network.module.state_dict())
-        network = _cut(network, model)
-        _check_dropout(network, model)
-        features = _features(network, model, image_size)
-        head = build_head(model, features=features, classes=classes)
-        network.module.set_submodule(network.head[0], head)
-        if device.type != "meta" and model.weights != "none":
-            file = weights_file(backbone, model.weights)
-            loaded = load_weights(network, file, backbone=model.backbone, expected=expected)
-            network = dataclasses.replace(network, loaded=loaded)
-        _initialize(network, model)
+    with _draws(seed):
+        with WithoutMemory() if shapes_only else contextlib.nullcontext():
+            network, expected = _body(backbone, model, request)
+            _check_dropout(network, model)
+            _put_heads(network, model, classes=classes, features=_features(network, model, request))
+        if not shapes_only:
+            if model.weights != "none":
+                tensors = named_tensors(backbone, request)
+                network = load_weights(network, tensors, backbone=model.backbone, expected=expected)
+            _initialize(network, model)
     network.module.to(device)
     return network
 
@@ -71,6 +69,24 @@ def _draws(seed: int | None) -> Iterator[None]:
         yield
 
 
+def _body(backbone: Backbone, model: Model, request: Request) -> tuple[Network, frozenset[str]]:
+    """Return the network before its head is made, and the names of all tensors of the backbone."""
+    options = read_options(backbone.options, model.options, "model.options")
+    network = backbone.build(options, request)
+    names = frozenset(network.module.state_dict())
+    auxiliary = network.auxiliary
+    if auxiliary is not None and (model.cut is not None or not auxiliary.weight):
+        for branch in auxiliary.branches:
+            setattr(network.module, branch, None)
+        setattr(network.module, "aux_logits", False)  # noqa: B010  (no module, to mypy)
+        network = dataclasses.replace(
+            network,
+            head=tuple(name for name in network.head if name not in auxiliary.heads),
+            auxiliary=None,
+        )
+    return _cut(network, model), names
+
+
 def _cut(network: Network, model: Model) -> Network:
     """Remove the stages after the first ``model.cut``."""
     if model.cut is None:
@@ -81,40 +97,78 @@ def _cut(network: Network, model: Model) -> Network:
             f"model.cut: {model.cut} stages of {model.backbone}, which has "
             f"{len(network.stages)} ({names})"
         )
+    modules = dict(network.module.named_modules())
     for stage in network.stages[model.cut :]:
         for name in stage.modules:
-            network.module.set_submodule(name, nn.Identity())
+            if name in modules:  # parameters that stand alone stay, unused
+                network.module.set_submodule(name, nn.Identity())
     return dataclasses.replace(network, stages=network.stages[: model.cut])
 
 
 def _check_dropout(network: Network, model: Model) -> None:
-    if model.dropout and not any(isinstance(m, nn.Dropout) for m in network.module.modules()):
+    if model.dropout and not any(_drops_out(m) for m in network.module.modules()):
         kept = "" if model.cut is None else f" in its first {model.cut} stages"
         raise UserError(f"model.dropout: {model.backbone} has no dropout layer{kept}; leave it out")
 
 
-def _features(network: Network, model: Model, image_size: int) -> int:
+def _drops_out(layer: nn.Module) -> bool:
+    # timm's models keep the probability and call the function.
+    return isinstance(layer, nn.Dropout) or bool(getattr(layer, "drop_rate", 0))
+
+
+def _put_heads(network: Network, model: Model, *, classes: int, features: int) -> None:
+    """Make the last layers anew; those of side branches are one linear layer each."""
+    side = network.auxiliary.heads if network.auxiliary else ()
+    for name in network.head:
+        old = network.module.get_submodule(name)
+        if name in side:
+            assert isinstance(old, nn.Linear)
+            head: nn.Module = nn.Linear(old.in_features, classes)
+        else:
+            head = build_head(model, features=features, classes=classes, like=old)
+        network.module.set_submodule(name, head)
+
+
+def _features(network: Network, model: Model, request: Request) -> int:
     """Return how many features reach the head."""
     try:
-        features = forward_shapes(network.module, image_size)
+        return _features_of(network, request.image_size)
     except RuntimeError as error:
         sizes = range(_LARGEST + 1)
         smallest = bisect_left(
-            sizes, True, lo=image_size, key=lambda size: _takes(network.module, size)
+            sizes, True, lo=request.image_size, key=lambda size: _takes(model, request, size)
         )
         if smallest == len(sizes):
             raise
+        hint = "" if network.auxiliary is None else ", less with model.options.aux_weight = 0"
         raise UserError(
-            f"data.image_size: {image_size} is too small for {model.backbone}; "
-            f"the smallest is {smallest}"
+            f"data.image_size: {request.image_size} is too small for {model.backbone}; "
+            f"the smallest is {smallest}{hint}"
         ) from error
-    return features.shape[1]
 
 
-def _takes(module: nn.Module, image_size: int) -> bool:
+def _features_of(network: Network, image_size: int) -> int:
+    module = network.module
+    side = network.auxiliary.heads if network.auxiliary else ()
+    heads = {name: module.get_submodule(name) for name in network.head if name not in side}
+    for name in heads:
+        module.set_submodule(name, nn.Identity())
     try:
-        forward_shapes(module, image_size)
-    except RuntimeError:
+        if network.auxiliary:  # the side branches need larger images than the main path
+            forward_shapes(module, image_size, batch_size=2, training=True)
+        return forward_shapes(module, image_size).shape[1]
+    finally:
+        for name, head in heads.items():
+            module.set_submodule(name, head)
+
+
+def _takes(model: Model, request: Request, image_size: int) -> bool:
+    request = dataclasses.replace(request, image_size=image_size)
+    try:
+        with WithoutMemory():
+            network, _ = _body(BACKBONES[model.backbone], model, request)
+        _features_of(network, image_size)
+    except (RuntimeError, UserError):
         return False
     return True
 

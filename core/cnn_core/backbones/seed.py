@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from cnn_core.backbones.catalog import BACKBONES, Backbone
-from cnn_core.backbones.structure import Network, Request, Stage
+from cnn_core.backbones.facts import facts_of
+from cnn_core.backbones.structure import Network, Request, Stage, assembled
 from cnn_core.config import Count, Section
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ def build_cnn(options: CnnOptions, _request: Request) -> Network:
         for convolution in _convolutions(options)
     ]
     blocks[-1].pop()
-    blocks[-1].append(nn.AdaptiveAvgPool2d(1))
-    return _assemble(blocks)
+    return _assemble(blocks, nn.AdaptiveAvgPool2d(1))
 
 
 def build_convnet(options: ConvnetOptions, request: Request) -> Network:
@@ -70,22 +71,18 @@ def _convolutions(options: CnnOptions) -> list[list[nn.Module]]:
     return layers
 
 
-def _assemble(blocks: list[list[nn.Module]]) -> Network:
+def _assemble(blocks: list[list[nn.Module]], pool: nn.Module | None = None) -> Network:
     from torch import nn
 
     module = nn.Sequential()
-    names = tuple(f"block{number}" for number in range(1, len(blocks) + 1))
-    for name, block in zip(names, blocks, strict=True):
-        module.add_module(name, nn.Sequential(*block))
+    stages = [Stage(name, (name,)) for name in (f"block{n + 1}" for n in range(len(blocks)))]
+    for stage, block in zip(stages, blocks, strict=True):
+        module.add_module(stage.name, nn.Sequential(*block))
+    if pool is not None:
+        module.add_module("avgpool", pool)
     module.add_module("flatten", nn.Flatten())
-    module.add_module("fc", nn.Identity())
-    return Network(
-        module=module,
-        stages=tuple(Stage(name, (name,)) for name in names),
-        convolutional=names,
-        classifier=("fc",),
-        head=("fc",),
-    )
+    module.add_module("fc", nn.Linear(1, 1))
+    return assembled(module, stages, head=("fc",))
 
 
 BACKBONES.add(
@@ -95,8 +92,7 @@ BACKBONES.add(
         help="3x3 convolutions, ReLU and max pools, then the global average of each filter",
         options=CnnOptions,
         build=build_cnn,
-        image_size=32,
-        min_size=16,
+        facts=functools.partial(facts_of, "cnn"),
     ),
 )
 BACKBONES.add(
@@ -106,7 +102,6 @@ BACKBONES.add(
         help="3x3 convolutions, max pools and ReLU down to 1x1 at 32 pixels",
         options=ConvnetOptions,
         build=build_convnet,
-        image_size=32,
-        min_size=32,
+        facts=functools.partial(facts_of, "convnet"),
     ),
 )

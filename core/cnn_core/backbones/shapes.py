@@ -1,11 +1,41 @@
-"""The forward pass without arithmetic: shapes only, whatever device a network lies on."""
+"""Networks without arithmetic: built without memory, and run for the shapes alone."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+# What layers make their parameters with; what they reckon with on the way stays on the CPU.
+_FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones})
 
 
-def forward_shapes(module: nn.Module, image_size: int, batch_size: int = 1) -> Tensor:
+class WithoutMemory(TorchFunctionMode):
+    """Inside it, parameters and buffers are made on the meta device; in this thread only.
+
+    ``with torch.device("meta")`` would also take the numbers from which some builders (RegNet's)
+    compute widths.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Send what has no device of its own to meta."""
+        kwargs = kwargs or {}
+        if func in _FACTORIES and kwargs.get("device") is None:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+def forward_shapes(
+    module: nn.Module, image_size: int, batch_size: int = 1, *, training: bool = False
+) -> Tensor:
     """Return the logits of ``batch_size`` square images as a tensor of the meta device.
 
     Forward hooks see every layer's output. Neither parameters, statistics nor training modes
@@ -17,12 +47,14 @@ def forward_shapes(module: nn.Module, image_size: int, batch_size: int = 1) -> T
         for name, tensor in named
     }
     images_NCHW = torch.empty(batch_size, 3, image_size, image_size, device="meta")
-    training = [layer for layer in module.modules() if layer.training]
-    module.eval()
+    modes = {layer: layer.training for layer in module.modules()}
+    module.train(training)
     try:
         with torch.no_grad():
-            logits: Tensor = functional_call(module, state, (images_NCHW,))
+            output = functional_call(module, state, (images_NCHW,))
     finally:
-        for layer in training:
-            layer.training = True
+        for layer, mode in modes.items():
+            layer.training = mode
+    # In training, networks with auxiliary classifiers return their logits first.
+    logits: Tensor = output[0] if isinstance(output, tuple) else output
     return logits

@@ -22,16 +22,35 @@ class Stage:
 class Request:
     """What a preset may ask of every backbone; each heeds what concerns it."""
 
+    image_size: int
+    """Side in pixels of the square images."""
     dropout: float | None = None
     """Dropout probability in place of the backbone's own."""
+    weights: str = "none"
+    """Name of the weights that will be loaded, or a file."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """Classifiers on side branches, heard in training only.
+
+    In training mode the network returns a tuple: its logits, then those of each branch. Their
+    losses count ``weight`` times.
+    """
+
+    branches: tuple[str, ...]
+    heads: tuple[str, ...]
+    """The last layer of each branch; they are among the network's heads."""
+    weight: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Network:
     """A module from normalised ``images_NCHW`` to logits of shape (N, classes), and its parts.
 
-    The parts are prefixes of module names. Every module with parameters lies in exactly one
-    of the stages or in the head, and in exactly one of ``convolutional`` and ``classifier``.
+    The parts are prefixes of module names. Every parameter lies in exactly one of the stages or
+    in the head, and in exactly one of ``convolutional`` and ``classifier``. What stands between
+    the last stage and the head without parameters, such as global average pooling, is no part.
     """
 
     module: nn.Module
@@ -43,14 +62,39 @@ class Network:
     """The fully connected layers, the head included."""
     head: tuple[str, ...]
     """The last layers, which are made for the classes at hand."""
+    auxiliary: Auxiliary | None = None
+    """Side branches, where the backbone has them."""
     loaded: frozenset[str] = frozenset()
-    """Names of the parameters and buffers that came from a file of weights."""
+    """Names of the parameters and buffers that came from weights."""
 
     def parameters_under(self, prefixes: Iterable[str]) -> dict[str, nn.Parameter]:
         """Return the parameters of the modules named by ``prefixes``, by full name."""
         wanted = tuple(prefixes)
         named = self.module.named_parameters()
         return {name: parameter for name, parameter in named if under(name, wanted)}
+
+
+def assembled(
+    module: nn.Module,
+    stages: Iterable[Stage],
+    *,
+    head: tuple[str, ...],
+    fully_connected: Iterable[str] = (),
+    auxiliary: Auxiliary | None = None,
+) -> Network:
+    """Return the network of these parts; ``fully_connected`` names the stages of such layers."""
+    stages, dense = tuple(stages), set(fully_connected)
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    for stage in stages:
+        parts[stage.name in dense] += stage.modules
+    return Network(
+        module=module,
+        stages=stages,
+        convolutional=tuple(parts[False]),
+        classifier=(*parts[True], *head),
+        head=head,
+        auxiliary=auxiliary,
+    )
 
 
 def under(name: str, prefixes: Iterable[str]) -> bool:

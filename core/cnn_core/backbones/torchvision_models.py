@@ -1,113 +1,121 @@
-"""Backbones from torchvision, under torchvision's own parameter names."""
+"""torchvision's classification models, under torchvision's own names."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cnn_core.backbones.catalog import BACKBONES, Backbone, NoOptions
-from cnn_core.backbones.structure import Network, Request, Stage
+from pydantic import Field
+
+from cnn_core.backbones.catalog import BACKBONES, Backbone, NoOptions, Place, Weights
+from cnn_core.backbones.facts import facts_of, table
+from cnn_core.backbones.layouts import layout_of
+from cnn_core.backbones.structure import Auxiliary, Network, Request, assembled
+from cnn_core.config import NonNegative, Section
 from cnn_core.errors import UserError, printable
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """Where the parts of a torchvision model lie: names of its modules."""
-
-    stages: tuple[Stage, ...]
-    convolutional: tuple[str, ...]
-    classifier: tuple[str, ...]
-    head: str
-
-
-def _sequential(prefix: str, stages: dict[str, tuple[int, int]]) -> tuple[Stage, ...]:
-    """Return stages that are runs of an ``nn.Sequential``: the first and last index of each."""
-    return tuple(
-        Stage(name, tuple(f"{prefix}.{index}" for index in range(first, last + 1)))
-        for name, (first, last) in stages.items()
-    )
+# Side branches and the last layer of each.
+_BRANCHES = {
+    "googlenet": {"aux1": "aux1.fc2", "aux2": "aux2.fc2"},
+    "inception_v3": {"AuxLogits": "AuxLogits.fc"},
+}
 
 
-def _fully_connected() -> tuple[Stage, ...]:
-    """Return the stages of the classifier that AlexNet and VGG share, after their pooling."""
-    fc6, fc7 = _sequential("classifier", {"fc6": (0, 2), "fc7": (3, 5)})
-    return Stage("fc6", ("avgpool", *fc6.modules)), fc7
+class GoogleNetOptions(Section):
+    """Options of ``googlenet``."""
+
+    aux_weight: NonNegative = 0.3
+    """Weight of the loss of each auxiliary classifier in training (Szegedy et al. 2015, page 6)."""
 
 
-_ALEXNET = Layout(
-    stages=(
-        *_sequential(
-            "features",
-            {"conv1": (0, 2), "conv2": (3, 5), "conv3": (6, 7), "conv4": (8, 9), "conv5": (10, 12)},
-        ),
-        *_fully_connected(),
-    ),
-    convolutional=("features",),
-    classifier=("classifier",),
-    head="classifier.6",
-)
-_VGG16 = Layout(
-    stages=(
-        *_sequential(
-            "features",
-            {
-                "block1": (0, 4),
-                "block2": (5, 9),
-                "block3": (10, 16),
-                "block4": (17, 23),
-                "block5": (24, 30),
-            },
-        ),
-        *_fully_connected(),
-    ),
-    convolutional=("features",),
-    classifier=("classifier",),
-    head="classifier.6",
-)
-_RESNET18 = Layout(
-    stages=(
-        Stage("stem", ("conv1", "bn1", "relu", "maxpool")),
-        Stage("layer1", ("layer1",)),
-        Stage("layer2", ("layer2",)),
-        Stage("layer3", ("layer3",)),
-        Stage("layer4", ("layer4", "avgpool")),
-    ),
-    convolutional=("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"),
-    classifier=("fc",),
-    head="fc",
-)
+class InceptionOptions(Section):
+    """Options of ``inception_v3``."""
+
+    aux_weight: NonNegative = Field(default=0.4)
+    """Weight of the auxiliary classifier's loss in training."""
 
 
-def _build(name: str, layout: Layout, _options: NoOptions, request: Request) -> Network:
+def _build(name: str, options: Any, request: Request) -> Network:
     import torchvision
     from torch import nn
 
+    layout = layout_of(name)
     # One class: the last layer is only a place holder.
-    module = torchvision.models.get_model(name, weights=None, num_classes=1)
-    module.set_submodule(layout.head, nn.Identity())
+    arguments: dict[str, Any] = {"weights": None, "num_classes": 1}
+    if layout.side is not None:
+        side = request.image_size
+        arguments[layout.side] = (side, side) if layout.side == "input_size" else side
+    if name in _BRANCHES:
+        # The weights expect 0.5 as mean and deviation; torchvision converts from ImageNet's.
+        arguments |= {
+            "aux_logits": True,
+            "init_weights": False,
+            "transform_input": request.weights == "imagenet",
+        }
+    try:
+        module: nn.Module = torchvision.models.get_model(name, **arguments)
+    except (AssertionError, ValueError) as error:
+        raise UserError(
+            f"data.image_size: {request.image_size} does not suit {name} "
+            f"({printable(error)}); {facts_of(name).image_size} does"
+        ) from error
     if request.dropout is not None:
         for layer in module.modules():
             if isinstance(layer, nn.Dropout):
                 layer.p = request.dropout
-    return Network(
-        module=module,
-        stages=layout.stages,
-        convolutional=layout.convolutional,
-        classifier=layout.classifier,
-        head=(layout.head,),
+    auxiliary = None
+    if branches := _BRANCHES.get(name):
+        auxiliary = Auxiliary(tuple(branches), tuple(branches.values()), options.aux_weight)
+    return assembled(
+        module,
+        layout.stages(module),
+        head=(layout.head, *(auxiliary.heads if auxiliary else ())),
+        fully_connected=layout.fully_connected,
+        auxiliary=auxiliary,
     )
 
 
-def _fetch(model: str, _weights: str) -> Path:
-    """Return torchvision's file of ImageNet weights, downloaded and checked if it is absent."""
+def _file(url: str) -> Path:
+    """Return where torch keeps a downloaded file, without importing torch.
+
+    As ``torch.hub.get_dir`` has it: TORCH_HOME, or ``torch`` in the user's cache folder.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME", Path(cache, "torch"))).expanduser()
+    return home / "hub" / "checkpoints" / url.rpartition("/")[2]
+
+
+def _place(url: str) -> Place:
+    return "cached" if _file(url).exists() else "network"
+
+
+def _tensors(name: str, url: str, request: Request) -> Mapping[str, Tensor]:
+    """Return torchvision's ImageNet weights, with positions learnt for the images' side."""
+    from cnn_core.backbones.weights import read_tensors
+
+    tensors = read_tensors(_downloaded(name, url))
+    layout = layout_of(name)
+    if layout.side == "image_size" and request.image_size != facts_of(name).image_size:
+        from torchvision.models.vision_transformer import interpolate_embeddings
+
+        patch = tensors["conv_proj.weight"].shape[-1]
+        tensors = interpolate_embeddings(request.image_size, patch, tensors)
+    return tensors
+
+
+def _downloaded(name: str, url: str) -> Path:
+    """Return the file of weights, downloaded and checked if it is absent."""
     import http.client
 
     import torch
-    from torchvision.models import get_model_weights
 
-    url: str = get_model_weights(model).DEFAULT.url
-    file = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+    file = _file(url)
     if file.exists():
         return file
     checksum = file.stem.rpartition("-")[2]
@@ -116,28 +124,35 @@ def _fetch(model: str, _weights: str) -> Path:
         torch.hub.download_url_to_file(url, str(file), hash_prefix=checksum, progress=False)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise UserError(
-            f"model.weights: the ImageNet weights of {model} are not at {printable(file)} and "
+            f"model.weights: the ImageNet weights of {name} are not at {printable(file)} and "
             f"could not be downloaded ({printable(error)}); put {url} there"
         ) from error
     return file
 
 
-def _add(name: str, layout: Layout, *, min_size: int, help: str) -> None:
+def _add(name: str, entry: dict[str, Any]) -> None:
+    url, normalize = entry["url"], entry["normalize"]
+    options = {"googlenet": GoogleNetOptions, "inception_v3": InceptionOptions}
     BACKBONES.add(
         name,
         Backbone(
             name=name,
-            help=help,
-            options=NoOptions,
-            build=functools.partial(_build, name, layout),
-            image_size=224,
-            min_size=min_size,
-            weights=("imagenet",),
-            fetch=functools.partial(_fetch, name),
+            help=layout_of(name).title,
+            options=options.get(name, NoOptions),
+            build=functools.partial(_build, name),
+            facts=functools.partial(facts_of, name),
+            weights={
+                "imagenet": Weights(
+                    place=functools.partial(_place, url),
+                    tensors=functools.partial(_tensors, name, url),
+                    normalize=lambda: normalize,
+                    top1=entry["top1"],
+                )
+            },
         ),
     )
 
 
-_add("alexnet", _ALEXNET, min_size=63, help="AlexNet: 5 convolutions, 3 fully connected layers")
-_add("vgg16", _VGG16, min_size=32, help="VGG16: 13 convolutions, 3 fully connected layers")
-_add("resnet18", _RESNET18, min_size=1, help="ResNet18: 8 residual blocks of 2 convolutions")
+for _name, _entry in table().items():
+    if "url" in _entry:
+        _add(_name, _entry)

@@ -1,8 +1,9 @@
-"""Weights from a file: read without running code, and checked against the network."""
+"""Trained weights: read without running code, checked against the network, and told about."""
 
 import pickle
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,35 +11,53 @@ import torch
 from torch import Tensor
 
 from cnn_core.backbones.catalog import Backbone, no_such_weights
-from cnn_core.backbones.structure import Network, under
+from cnn_core.backbones.structure import Network, Request, under
 from cnn_core.errors import UserError, printable
 from cnn_core.locations import expanded
 
 # Where checkpoints keep the network's own tensors beside the optimizer's and others.
 _KEYS = ("model", "state_dict")
+# What DistributedDataParallel and torch.compile put before every name.
+_WRAPPERS = ("module.", "_orig_mod.")
+# Names shown of those that are missing or unknown.
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Tensors by name, and what they are called in messages."""
+
+    title: str
+    tensors: Mapping[str, Tensor]
 
 
 def weights_file(backbone: Backbone, weights: str) -> Path:
-    """Return the file that ``model.weights`` names; raise UserError where there is none."""
-    if weights in backbone.weights and backbone.fetch is not None:
-        return backbone.fetch(weights)
+    """Return the file that ``model.weights`` names by its path; UserError where there is none."""
     file = expanded(weights)
     if not file.is_file():
         raise UserError(f"model.weights: {no_such_weights(backbone, weights)}")
     return file
 
 
+def named_tensors(backbone: Backbone, request: Request) -> Source:
+    """Return the weights that were asked for, by name or as a file; UserError if there are none."""
+    if known := backbone.weights.get(request.weights):
+        return Source(f"{request.weights} weights of {backbone.name}", known.tensors(request))
+    file = weights_file(backbone, request.weights)
+    return Source(f"weights in {printable(file)}", read_tensors(file))
+
+
 def load_weights(
-    network: Network, file: Path, *, backbone: str, expected: Collection[str]
-) -> frozenset[str]:
-    """Copy the file's tensors into the network; return the names of those that were copied.
+    network: Network, source: Source, *, backbone: str, expected: Collection[str]
+) -> Network:
+    """Copy the tensors into the network; return it with the names of those that were copied.
 
     The head is copied only where the whole of it fits, and otherwise stays as it is.
     ``expected`` are the names of all tensors of the backbone before it was cut: those which
-    the cut took away are passed over. Raises UserError where the file is unreadable, would
-    run code, belongs to another network, or holds a tensor of another shape.
+    the cut took away are passed over. Raises UserError where the tensors belong to another
+    network or one has another shape.
     """
-    tensors = read_tensors(file)
+    tensors = source.tensors
     own = network.module.state_dict()
     head = {name for name in own if under(name, network.head)}
     body = own.keys() - head
@@ -49,29 +68,39 @@ def load_weights(
         name for name in tensors if name not in expected and not under(name, network.head)
     )
     if missing or foreign:
-        what = f"has no {missing[0]!r}" if missing else f"has {foreign[0]!r} besides"
-        raise _mistake(
-            file,
-            f"are not those of {backbone}: the file {what} ({len(missing)} names missing, "
-            f"{len(foreign)} unknown)",
+        found = [_list("missing", missing), _list("unexpected", foreign)]
+        raise UserError(
+            f"model.weights: the {source.title} are not those of {backbone}: "
+            f"{', '.join(part for part in found if part)}"
         )
     for name in sorted(body & tensors.keys()):
         if tensors[name].shape != own[name].shape:
             there, here = _sides(tensors[name]), _sides(own[name])
-            raise _mistake(file, f"have another shape: {name} is {there}, expected {here}")
+            raise UserError(
+                f"model.weights: the {source.title} have another shape: {printable(name)} is "
+                f"{there}, expected {here}"
+            )
     if all(name in tensors and tensors[name].shape == own[name].shape for name in head):
         body |= head
     chosen = {name: tensors[name] for name in body & tensors.keys()}
     network.module.load_state_dict(chosen, strict=False)
-    return frozenset(chosen)
+    return replace(network, loaded=frozenset(chosen))
+
+
+def _list(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"{len(names)} {what} ({', '.join(printable(name) for name in names[:_SHOWN])}{more})"
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """Return the tensors of a state dict, or of a checkpoint that holds one as "model".
 
-    Only tensors and plain values are read: a file that names code is refused, not run.
+    Only tensors and plain values are read: a file that names code is refused, not run. Raises
+    UserError where the file is unreadable, would run code, or holds something else.
     """
-    content = _read(file)
+    content = _read_safetensors(file) if file.suffix == ".safetensors" else _read(file)
     if isinstance(content, dict):
         content = next((content[key] for key in _KEYS if key in content), content)
     if not isinstance(content, dict) or not content:
@@ -79,6 +108,9 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise _mistake(file, f"hold a {type(value).__name__} at {name!r}, expected a tensor")
+    for wrapper in _WRAPPERS:
+        if all(name.startswith(wrapper) for name in content):
+            return {name.removeprefix(wrapper): value for name, value in content.items()}
     return content
 
 
@@ -94,6 +126,17 @@ def _read(file: Path) -> Any:
             what = f"were refused: reading them would run code ({code[1]}); "
             raise _mistake(file, f"{what}save the state dict alone") from error
         raise _mistake(file, "are damaged, or not a file written by torch.save") from error
+
+
+def _read_safetensors(file: Path) -> dict[str, Tensor]:
+    import safetensors.torch
+
+    try:
+        return safetensors.torch.load_file(file)
+    except OSError as error:
+        raise _mistake(file, f"cannot be read: {error.strerror or error}") from error
+    except safetensors.SafetensorError as error:
+        raise _mistake(file, f"are damaged, or no safetensors ({error})") from error
 
 
 def _mistake(file: Path, what: str) -> UserError:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-Forward = Callable[[Tensor], Tensor]
+# From normalised images_NCHW to logits, and in training to those of auxiliary classifiers too.
+Forward = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 
 
 def compiled_forward(module: nn.Module, warn: Callable[[str], None]) -> Forward:
@@ -15,7 +16,7 @@ def compiled_forward(module: nn.Module, warn: Callable[[str], None]) -> Forward:
     """
     forward: Forward = torch.compile(module)
 
-    def call(images_NCHW: Tensor) -> Tensor:
+    def call(images_NCHW: Tensor) -> Tensor | tuple[Tensor, ...]:
         nonlocal forward
         try:
             return forward(images_NCHW)
@@ -23,7 +24,7 @@ def compiled_forward(module: nn.Module, warn: Callable[[str], None]) -> Forward:
             reason = str(error).strip().partition("\n")[0]
             warn(f"torch.compile failed, training goes on without: {reason}")
             forward = module
-            logits: Tensor = module(images_NCHW)
-            return logits
+            output: Tensor | tuple[Tensor, ...] = module(images_NCHW)
+            return output
 
     return call

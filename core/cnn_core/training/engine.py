@@ -196,9 +196,7 @@ class _Session:
         positions = Positions(
             *(torch.from_numpy(part) for part in (data.train, data.val, data.test))
         )
-        self.probe = Probe(
-            network.module, batches, positions.train, device=device, precision=precision
-        )
+        self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])
         elif config.train.batch_size == "auto":

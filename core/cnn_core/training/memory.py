@@ -5,10 +5,11 @@ import copy
 import psutil
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from cnn_core.backbones.structure import Network
 from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
+from cnn_core.training.loss import logits_and_loss
 
 # Gradients of activations live beside the activations for a while. Measured peaks of a CPU step
 # are 1.04 to 1.23 times what autograd saves (AlexNet, VGG16 and ResNet18 at 224 pixels, the seed
@@ -24,14 +25,14 @@ class Probe:
 
     def __init__(
         self,
-        module: nn.Module,
+        network: Network,
         batches: Batches,
         positions: Tensor,
         *,
         device: torch.device,
         precision: Precision,
     ) -> None:
-        self._module, self._batches, self._positions = module, batches, positions
+        self._network, self._batches, self._positions = network, batches, positions
         self._device, self._precision = device, precision
 
     def bytes_per_image(self) -> float:
@@ -42,7 +43,7 @@ class Probe:
     def likely_batch_size(self) -> int:
         """Return the largest power of two that memory should hold, from the bytes of an image."""
         free = self._free_bytes()
-        state = 3 * sum(p.numel() * 4 for p in self._module.parameters() if p.requires_grad)
+        state = 3 * sum(p.numel() * 4 for p in self._network.module.parameters() if p.requires_grad)
         fitting = (free - state) / (_PEAK_FACTOR * self.bytes_per_image())
         return _power_of_two_below(int(min(max(fitting, 1), len(self._positions))))
 
@@ -64,7 +65,7 @@ class Probe:
     def takes_one_image(self) -> bool:
         """Return whether a batch of one image trains: batch norm may need a second value."""
         try:
-            self._loss(copy.deepcopy(self._module), 1)
+            self._loss(copy.deepcopy(self._network.module), 1)
         except ValueError:  # of torch.nn.functional.batch_norm
             return False
         return True
@@ -76,7 +77,7 @@ class Probe:
         return _HOST_SHARE * psutil.virtual_memory().available
 
     def _saved_bytes(self, count: int) -> int:
-        module = copy.deepcopy(self._module)  # batch norm would count the trial
+        module = copy.deepcopy(self._network.module)  # batch norm would count the trial
         parameters = {p.untyped_storage().data_ptr() for p in module.parameters()}
         saved: dict[int, int] = {}
 
@@ -92,7 +93,7 @@ class Probe:
 
     def _fits(self, count: int) -> bool:
         try:
-            self._loss(copy.deepcopy(self._module), count).backward()  # type: ignore[no-untyped-call]
+            self._loss(copy.deepcopy(self._network.module), count).backward()  # type: ignore[no-untyped-call]
         except torch.OutOfMemoryError:
             return False
         finally:
@@ -105,8 +106,8 @@ class Probe:
         with torch.random.fork_rng(devices):
             images_NCHW = self._batches.normalize(self._batches.pixels(repeated))
             with autocast(self._device, self._precision):
-                logits = module(images_NCHW)
-            return F.cross_entropy(logits.float(), self._batches.labels(repeated))
+                output = module(images_NCHW)
+            return logits_and_loss(self._network, output, self._batches.labels(repeated))[1]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
@@ -33,6 +32,7 @@ from cnn_core.training.events import (
     Unpaused,
 )
 from cnn_core.training.figures import StepFigures
+from cnn_core.training.loss import logits_and_loss
 from cnn_core.training.optimizer import add_unfrozen, build_optimizer, set_lr
 from cnn_core.training.schedule import PlateauState, lr_factor
 from cnn_core.training.state import Diverged, LoopState, Positions, check_weights
@@ -184,8 +184,10 @@ class Trainer:
             pixels_NCHW = self._augmentation(self.batches.pixels(part), generator)
             labels = self.batches.labels(part)
             with autocast(self.device, self.precision):
-                logits = self._forward(self.batches.normalize(pixels_NCHW))
-            loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
+                output = self._forward(self.batches.normalize(pixels_NCHW))
+            logits, loss = logits_and_loss(
+                self.network, output, labels, label_smoothing=train.label_smoothing
+            )
             share = loss if len(part) == len(group) else loss * (len(part) / len(group))
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             correct = (logits.detach().argmax(1) == labels).sum()

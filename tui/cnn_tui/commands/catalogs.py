@@ -1,12 +1,16 @@
 """presets, datasets, backbones: what there is to choose from."""
 
+import fnmatch
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnn_tui.options import DataDir, Json
 from cnn_tui.output import narrate, print_json, print_table, stderr
+
+if TYPE_CHECKING:
+    from cnn_core.backbones.catalog import Backbone
 
 
 def presets(as_json: Json = False) -> None:
@@ -84,42 +88,87 @@ def datasets(
             narrate(f"{row['name']}: {row['why']}")
 
 
-def backbones(as_json: Json = False) -> None:
-    """List the backbones."""
+def backbones(
+    pattern: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATTERN]",
+            help="Only names like this: resnet, vgg*, timm:convnext*. Without one, all but timm's.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the backbones: parameters, image size, stages, and where their weights are."""
     from cnn_core.backbones.catalog import BACKBONES
 
-    rows: list[dict[str, Any]] = []
-    for name in BACKBONES.names():
-        backbone = BACKBONES[name]
-        rows.append(
-            {
-                "name": name,
-                "image_size": backbone.image_size,
-                "min_size": backbone.min_size,
-                "weights": list(backbone.weights),
-                "options": sorted(backbone.options.model_fields),
-                "help": backbone.help,
-            }
-        )
+    rows = [_backbone_row(BACKBONES[name]) for name in _matching_backbones(pattern)]
     if as_json:
         print_json(rows)
         return
     print_table(
-        ["name", "size", "smallest", "weights", "options", "what it is"],
+        ["name", "parameters", "size", "smallest", "imagenet", "top-1", "what it is"],
         [
             [
                 row["name"],
+                f"{row['parameters']:,}",
                 row["image_size"],
                 row["min_size"],
-                ", ".join(row["weights"]) or None,
-                ", ".join(row["options"]) or None,
+                row["weights"].get("imagenet"),
+                None if row["top1"] is None else f"{row['top1']:.3f}",
                 row["help"],
             ]
             for row in rows
         ],
-        right=["size", "smallest"],
-        fold=["what it is", "options"],
+        right=["parameters", "size", "smallest", "top-1"],
+        fold=["what it is"],
     )
+    if pattern is None:
+        narrate(f"besides these: {_timm_offer()}")
+
+
+def _backbone_row(backbone: "Backbone") -> dict[str, Any]:
+    facts = backbone.facts()
+    weights = backbone.weights.get("imagenet")
+    return {
+        "name": backbone.name,
+        "parameters": facts.parameters,
+        "image_size": facts.image_size,
+        "min_size": facts.min_size,
+        "stages": list(facts.stages),
+        "weights": {name: known.place() for name, known in backbone.weights.items()},
+        "normalize": weights and weights.normalize(),
+        "top1": weights and weights.top1,
+        "options": sorted(backbone.options.model_fields),
+        "extra": backbone.extra,
+        "help": backbone.help,
+    }
+
+
+def _matching_backbones(pattern: str | None) -> list[str]:
+    """Return the names like the pattern; a pattern without wildcards is a part of a name."""
+    from cnn_core.backbones.catalog import BACKBONES
+    from cnn_core.backbones.timm_names import PREFIX, timm_names
+    from cnn_core.errors import UserError, did_you_mean
+
+    if pattern is None:
+        return BACKBONES.names()
+    timm = pattern.startswith(PREFIX)
+    known = [f"{PREFIX}{name}" for name in timm_names()] if timm else BACKBONES.names()
+    if pattern in known:
+        return [pattern]
+    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    found = fnmatch.filter(known, wanted)
+    if not found:
+        raise UserError(f"no backbone is like {pattern!r}{did_you_mean(pattern, known)}")
+    return found
+
+
+def _timm_offer() -> str:
+    from cnn_core.backbones.timm_names import timm_names
+
+    if count := len(timm_names()):
+        return f"{count} models of timm as timm:NAME (cnn-tui backbones 'timm:convnext*')"
+    return "the models of timm as timm:NAME, with pip install 'cnn-tui[timm]'"
 
 
 def _download(name: str, data_dir: Path) -> None:

@@ -60,7 +60,7 @@ def summary(
             raise UserError("--set changes a preset; there is none with --backbone")
         model, policy = Model(backbone=backbone), Freeze().policy
         classes = classes or 1000
-        image_size = image_size or BACKBONES[backbone].image_size
+        image_size = image_size or BACKBONES[backbone].facts().image_size
     assert image_size is not None
     from cnn_core.backbones.network import build_network
     from cnn_core.freezing import apply_freezing
