@@ -214,7 +214,7 @@ class _Session:
             network,
             batches=batches,
             positions=positions,
-            augmentation=build_augmentation(config.augment),
+            augmentation=build_augmentation(config.augment, len(data.classes)),
             device=device,
             precision=precision,
             batch_size=batch_size,
