@@ -93,8 +93,8 @@ class Pick(Dialog):
                 first = options.option_count
             options.add_option(Option(self._line(entry), id=entry.value))
         options.highlighted = first
-        if first is not None and first > 0:
-            options.scroll_to_highlight()
+        if first is None and self._long:
+            self.query_one(".about", Static).update("nothing holds these words")
 
     def _line(self, entry: Entry) -> Text:
         width = self._width if entry.about else 0
