@@ -55,8 +55,12 @@ def _change(
     parameters_N: tuple[Tensor, ...],
 ) -> None:
     on_cpu = source_NCHW.device.type == "cpu"
+    # Writing to indices of another layout takes half as long again as both steps.
+    last = result_NCHW.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
     piece = max((_CPU_PIECE if on_cpu else _GPU_PIECE) // source_NCHW[0].numel(), 1)
     for some in torch.split(indices, piece):
         there = on_device(some, source_NCHW.device)
         theirs = (values_N[some] for values_N in parameters_N)
-        result_NCHW[there] = change(source_NCHW[there], *theirs)
+        changed_NCHW = change(source_NCHW[there], *theirs)
+        result_NCHW[there] = changed_NCHW.contiguous(memory_format=layout)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnn_core.backbones.catalog import Backbone, Facts, NoOptions, Normalization, Place, Weights
 from cnn_core.backbones.structure import Network, Request, Stage, assembled
 from cnn_core.backbones.timm_names import PREFIX
-from cnn_core.errors import UserError, first_line, printable
+from cnn_core.errors import UserError, did_you_mean, first_line, printable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -94,14 +94,11 @@ def _config(model: str) -> Any:
     import timm
 
     architecture, _, tag = model.partition(".")
-    config = timm.get_pretrained_cfg(model, allow_unregistered=False)
-    if config is None or (tag and config.tag != tag):
-        known = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
-        raise UserError(
-            f"model.backbone: timm's {architecture} has no weights {tag!r}; "
-            f"expected one of: {', '.join(known) or 'none'}"
-        )
-    return config
+    known = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in known:
+        near = did_you_mean(tag, known)
+        raise UserError(f"model.backbone: timm's {architecture} has no weights {tag!r}{near}")
+    return timm.get_pretrained_cfg(model)
 
 
 def stages_of(module: nn.Module, head: tuple[str, ...]) -> list[Stage]:
@@ -178,16 +175,25 @@ def _place(model: str) -> Place:
 
 def _tensors(model: str, request: Request) -> Mapping[str, Tensor]:
     """Return the weights as timm fits them to the images' side."""
+    config = _config(model)
     try:
+        if _place(model) == "network" and config.hf_hub_id:
+            _ask_hub(config.hf_hub_id)
         state: Mapping[str, Tensor] = _created(model, request, pretrained=True).state_dict()
-    except (OSError, RuntimeError) as error:
-        config = _config(model)
+    except Exception as error:  # of the hub's client, its transport, or timm
         where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else config.url
         raise UserError(
             f"model.weights: the weights of timm's {model} are not among the downloaded files and "
             f"could not be downloaded ({first_line(error)}); they come from {where}"
         ) from error
     return state
+
+
+def _ask_hub(repository: str) -> None:
+    """Raise at once where the hub cannot be reached: a download would try for most of a minute."""
+    from huggingface_hub import HfApi
+
+    HfApi().model_info(repository, timeout=10)
 
 
 def _normalize(model: str) -> Normalization | None:

@@ -91,7 +91,8 @@ def stream(
             traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
             error = memory_advice(session.trainer, session.probe)
         else:
-            error = f"{type(failure).__name__}: {first_line(failure)}"
+            kind, told = type(failure).__name__, first_line(failure)
+            error = told if told == kind else f"{kind}: {told}"
     yield RunFinished(
         status=status,
         error=error,
