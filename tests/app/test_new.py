@@ -228,18 +228,18 @@ async def test_choices_turn_by_arrows_and_open_a_list(app: CnnTuiApp) -> None:
 
 async def test_a_long_list_begins_at_the_present_value_and_has_a_filter(app: CnnTuiApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        page = await opened(app, pilot, "vgg16")
-        page.query_one(FormView).go_to("model.backbone")
+        page = await opened(app, pilot, "cifar10-cnn-cats-dogs")
+        page.query_one(FormView).go_to("augment.policy")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Pick) and isinstance(app.focused, Input))
         options = app.screen.query_one(OptionList)
         assert options.highlighted_option is not None
-        assert options.highlighted_option.id == "vgg16"
+        assert options.highlighted_option.id == "flip-crop"
         about = app.screen.query_one(".about", Static)
         await pilot.press(*"nosuch")
         await until(pilot, lambda: str(about.content) == "nothing holds these words")
-        await pilot.press("enter", "ctrl+u", *"mobilenet", "underscore", *"v2", "enter")
-        await until(pilot, lambda: form_of(page).text("model.backbone") == "mobilenet_v2")
+        await pilot.press("enter", "ctrl+u", *"mixup", "enter")
+        await until(pilot, lambda: form_of(page).text("augment.policy") == "flip-crop-mixup")
 
 
 async def test_rare_fields_unfold(app: CnnTuiApp) -> None:
