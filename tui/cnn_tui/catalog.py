@@ -1,6 +1,7 @@
 """What there is to start from: presets, shipped and the user's own, and data sets."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class PresetLine:
 
 
 def list_presets(folder: Path) -> list[PresetLine]:
-    """Return the shipped presets, then those in ``folder/presets`` and ``folder``.
+    """Return the shipped presets and those in ``folder/presets`` and ``folder``, by data set.
 
     Files are taken for presets if they have a [data] and a [model]; others are passed over.
     """
@@ -40,7 +41,7 @@ def list_presets(folder: Path) -> list[PresetLine]:
                 continue
             if isinstance(table.get("data"), dict) and isinstance(table.get("model"), dict):
                 lines.append(_line(str(path.relative_to(folder)), table))
-    return lines
+    return sorted(lines, key=attrgetter("dataset", "reference"))
 
 
 def _line(reference: str, table: dict[str, Any]) -> PresetLine:

@@ -182,9 +182,8 @@ class Trainer:
         )
         self.optimizer.zero_grad(set_to_none=True)
         for part in chunks(group, state.batch_size):
-            pixels_NCHW, targets = self._augmentation(
-                self.batches.pixels(part), self.batches.labels(part), generator
-            )
+            pixels_NCHW, labels = self.batches.pixels(part), self.batches.labels(part)
+            pixels_NCHW, targets = self._augmentation(pixels_NCHW, labels, generator)
             with autocast(self.device, self.precision):
                 output = self._forward(self.batches.normalize(pixels_NCHW))
             logits, loss = logits_and_loss(
