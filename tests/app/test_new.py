@@ -270,7 +270,7 @@ async def test_f1_tells_of_the_field(app: CnnTuiApp) -> None:
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.screen, Help))
         text = "".join(str(shown.content) for shown in app.screen.query(Static))
-        assert "resnet18: ResNet18" in text
+        assert "resnet18: residual blocks" in text
 
 
 async def test_the_previews_are_what_the_core_says(app: CnnTuiApp) -> None:
