@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchvision
 
+from cnn_core.backbones.catalog import normalization_warning
 from cnn_core.backbones.network import Network, build_network
 from cnn_core.config import Model
 from cnn_core.errors import UserError
@@ -220,3 +221,24 @@ def test_imagenet_without_a_network(tmp_path, monkeypatch):
     assert "no route to host" in str(raised.value)
     assert f"put {url} there" in str(raised.value)
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "normalize", "expected"),
+    [
+        ("resnet18", "imagenet", "dataset", "imagenet"),
+        ("resnet18", "imagenet", "imagenet", None),
+        ("resnet18", "none", "dataset", None),
+        ("resnet18", "of/my/own.pt", "dataset", None),
+        ("inception_v3", "imagenet", "imagenet", None),  # it converts by itself
+        ("efficientnet_lite0", "imagenet", "imagenet", "half"),
+        ("cnn", "none", "none", None),
+    ],
+)
+def test_the_normalisation_that_weights_expect(backbone, weights, normalize, expected):
+    warning = normalization_warning(Model(backbone=backbone, weights=weights), normalize)
+    sentence = (
+        f'data.normalize = "{normalize}", but the imagenet weights of {backbone} were trained '
+        f'with "{expected}"'
+    )
+    assert warning == (sentence if expected else None)
