@@ -24,7 +24,8 @@ class StepMemory:
 
     Not all parts are held at once: activations go as gradients come. ``peak_bytes`` is the most
     that is: parameters, optimizer, and what the forward and the backward pass hold together at
-    their worst moment. Workspaces of kernels and the process itself come on top.
+    their worst moment. Workspaces of kernels and gaps between tensors come on top:
+    ``benchmarks/step_memory.py`` measures them.
     """
 
     batch_size: int
