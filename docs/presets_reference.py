@@ -61,10 +61,14 @@ def _catalogs() -> Iterator[str]:
         transform = TRANSFORMS[name]
         yield f"- `{name}`: {transform.help}"
         yield from _options(transform.options)
-    yield "\nPolicies: " + "; ".join(
-        f"`{name}`: {' then '.join(str(table['name']) for table in tables) or 'nothing'}"
-        for name, tables in POLICIES.items()
-    )
+    yield "\n## Policies of augmentation\n\nTransforms one after another.\n"
+    for name, tables in POLICIES.items():
+        yield f"- `{name}`: {', '.join(map(_transform, tables)) or 'nothing'}"
+
+
+def _transform(table: dict[str, Any]) -> str:
+    changed = ", ".join(f"{key} = {value}" for key, value in table.items() if key != "name")
+    return f"{table['name']} ({changed})" if changed else str(table["name"])
 
 
 def _options(model: type[BaseModel]) -> Iterator[str]:

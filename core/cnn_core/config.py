@@ -140,7 +140,7 @@ class Augment(Section):
     """Random changes of the training images, drawn anew for each image and epoch."""
 
     policy: str = "none"
-    """Name of a set of transforms: none, flip, crop, flip-crop."""
+    """Name of a set of transforms, such as flip-crop or trivial (docs/presets.md lists them)."""
     transforms: list[Options] | None = None
     """Transforms in order instead of a policy: {name = "random_crop", padding = 4}."""
 

@@ -46,3 +46,9 @@ def printable(text: object) -> str:
         char.encode("unicode_escape").decode() if unicodedata.category(char)[0] == "C" else char
         for char in text
     )
+
+
+def first_line(error: BaseException) -> str:
+    """Return what another library's exception says, on one line; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[0] if lines else type(error).__name__)

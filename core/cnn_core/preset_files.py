@@ -26,7 +26,7 @@ def shipped_presets() -> dict[str, Path]:
     )
     if folder is None:
         raise UserError(f"no presets in {package}: the installation is damaged, install it again")
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def find_preset(reference: str) -> Path:

@@ -43,10 +43,8 @@ class Hands:
         await self.pilot.press(keys[0])
 
     async def pick(self, text: str) -> None:
-        """Pick the entry of a list."""
-        options = self.app.screen.query_one(OptionList)
-        for _ in range(self._index(options, text)):
-            await self.pilot.press("down")
+        """Pick the entry of a long list."""
+        await self._find(text)
         await self.pilot.press("enter")
 
     async def go_to(self, row: FieldRow) -> None:
@@ -62,10 +60,17 @@ class Hands:
         """Select both runs."""
         await self.pilot.press("home", "space", "space")
 
-    @staticmethod
-    def _index(options: OptionList, text: str) -> int:
-        prompts = [str(option.prompt) for option in options.options]
-        return next(i for i, prompt in enumerate(prompts) if prompt.startswith(text))
+    async def _find(self, text: str) -> int:
+        """Write what is looked for; return the line of the entry that is highlighted then."""
+        await self.pilot.press(*text)
+        options = self.app.screen.query_one(OptionList)
+
+        def highlighted() -> bool:
+            return options.highlighted_option is not None and options.highlighted_option.id == text
+
+        await until(self.pilot, highlighted, what=f"{text} is found")
+        assert options.highlighted is not None
+        return options.highlighted
 
 
 class Mouse(Hands):
@@ -90,8 +95,7 @@ class Mouse(Hands):
 
     async def pick(self, text: str) -> None:
         """Click on the entry."""
-        options = self.app.screen.query_one(OptionList)
-        await self.pilot.click(OptionList, offset=(2, self._index(options, text)))
+        await self.pilot.click(OptionList, offset=(2, await self._find(text)))
 
     async def go_to(self, row: FieldRow) -> None:
         """Click on the field once the form is scrolled to it."""

@@ -38,7 +38,6 @@ from cnn_tui.screens.runs import RunsPage
 from cnn_tui.screens.save_preset import SavePreset
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.form_view import FieldRow, FormView
-from cnn_tui.widgets.list_table import ListTable
 from cnn_tui.widgets.picture import Picture
 from cnn_tui.widgets.preview_panes import NetworkPane
 from cnn_tui.widgets.title_bar import TitleBar
@@ -112,27 +111,70 @@ def images(root: Path, classes: tuple[str, ...]) -> None:
             Image.fromarray(pixels).save(folder / f"{number}.png")
 
 
+def listed(app: CnnTuiApp) -> list[str]:
+    """Return the lines of the list that is open."""
+    return [str(option.prompt) for option in app.screen.query_one(OptionList).options]
+
+
 async def test_a_preset_is_picked_from_a_list(app: CnnTuiApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         app.new_experiment()
         await until(pilot, lambda: isinstance(app.screen, PickPreset))
-        options = app.screen.query_one(OptionList)
-        prompts = [str(options.get_option_at_index(i).prompt) for i in range(options.option_count)]
-        at = next(i for i, prompt in enumerate(prompts) if prompt.startswith("digits"))
-        assert "8x8 handwritten digits" in prompts[at]
-        await pilot.press(*["down"] * at, "enter")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"digits")
+        await until(pilot, lambda: len(listed(app)) == 3)
+        heading, preset, other = listed(app)
+        assert heading == "digits"
+        assert "8x8 handwritten digits" in preset
+        assert other == "another file…"
+        about = app.screen.query_one(".about", Static)
+        await until(pilot, lambda: "8x8 handwritten digits" in str(about.content))
+        await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, NewPage))
         await until(pilot, lambda: "digits" in app.screen.query_one(TitleBar).page)
         await pilot.press("f4")
         await until(pilot, lambda: isinstance(app.screen, PickPreset))
 
 
+async def test_presets_stand_under_their_data_sets_and_are_found_by_words(
+    app: CnnTuiApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'notes = "[b]mine"\n[data]\ndataset = "cifar100"\n[model]\nbackbone = "swin_t"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.new_experiment()
+        await until(pilot, lambda: isinstance(app.screen, PickPreset))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        everything = listed(app)
+        datasets = ["caltech101", "caltech256", "cifar10", "cifar100", "digits", "folder"]
+        headings = [line for line in everything if " " not in line]
+        assert headings == datasets
+        assert everything.index("caltech101") < everything.index("caltech256")
+        options = app.screen.query_one(OptionList)
+        assert options.highlighted == 1
+        # A backbone that only the file tells of, in whatever case, and words in any order.
+        for words, found in (("SWIN", "mine.toml"), ("s1.4", "caltech101-alexnet-frozen-conv")):
+            await pilot.press("ctrl+u", *({".": "full_stop"}.get(c, c) for c in words))
+            await until(pilot, lambda: len(listed(app)) == 3)
+            assert listed(app)[1].startswith(found)
+        await pilot.press("ctrl+u", *"vgg16", "space", *"cut")
+        await until(pilot, lambda: len(listed(app)) == 4)
+        await pilot.press("down")
+        await until(pilot, lambda: options.highlighted == 2)
+        await pilot.press("ctrl+u", *"nothing", "space", *"like")
+        await until(pilot, lambda: listed(app) == ["another file…"])
+        assert options.highlighted == 0
+
+
 async def test_enter_pressed_twice_asks_for_one_path(app: CnnTuiApp) -> None:
     async with app.run_test() as pilot:
         app.push_screen(NewPage())
-        await until(pilot, lambda: isinstance(app.focused, OptionList))
+        await until(pilot, lambda: isinstance(app.screen, PickPreset))
+        await until(pilot, lambda: isinstance(app.focused, Input))
         picker = app.screen
-        await pilot.press("end")
+        await pilot.press("up")  # from the first to the last
         for _ in range(2):
             app.post_message(Key("enter", None))
         await until(pilot, lambda: isinstance(app.screen, Prompt))
@@ -201,34 +243,30 @@ async def test_backbones_are_found_by_words(
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, PickBackbone))
         picker = app.screen
-        table = picker.query_one(ListTable)
+        options = picker.query_one(OptionList)
 
-        def shown() -> list[str]:
-            return [table.get_row_at(at)[0].plain for at in range(table.row_count)]
+        def shown() -> list[str | None]:
+            return [option.id for option in options.options if not option.disabled]
 
         assert shown() == BACKBONES.names()
-        assert table.key == "cnn"  # the preset's
-        told = picker.query_one(".muted", Static)
-        assert "302 models of timm" in str(told.content)
-        row_of = [cell.plain for cell in table.get_row_at(shown().index("alexnet"))]
-        assert row_of[:3] == ["alexnet", "61.1 M", "56.5 %"]
-        assert row_of[3] in ("cached", "network")
-        await pilot.press("1", "8", "space", "r", "e", "s")
+        assert options.highlighted_option is not None
+        assert options.highlighted_option.id == "cnn"  # the preset's
+        assert "302 models" in str(picker.query_one(".dialog-title", Static).content)
+        prompt = str(options.get_option("alexnet").prompt).split()
+        assert prompt[:5] == ["alexnet", "61.1", "M", "56.5", "%"]
+        assert prompt[5] in ("cached", "network")
+        await pilot.press("1", "8", "space", "n", "e", "t", "1")
         await until(pilot, lambda: shown() == ["resnet18", "timm:resnet18"])
-        assert table.key == "resnet18"
-        await pilot.press("ctrl+u", *"many")
-        await until(pilot, lambda: table.row_count == 100)
-        assert "200 more" in str(told.content)
-        await pilot.press("ctrl+u", *"nothing")
-        await until(pilot, lambda: shown() == [])
-        await pilot.press("enter")
-        assert app.screen is picker
+        assert options.highlighted_option.id == "resnet18"
         words = picker.query_one(Input)
+        words.value = "many"
+        await until(pilot, lambda: len(shown()) == 100)
+        assert str(options.options[0].prompt) == "timm, 300 models: the first 100"
         words.value = "timm:tiny_vit_5m.some_tag"
         await until(pilot, lambda: shown() == ["timm:tiny_vit_5m.some_tag"])
         words.value = "vit_5m"
         await until(pilot, lambda: shown() == ["timm:tiny_vit_5m"])
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: form_of(page).text("model.backbone") == "timm:tiny_vit_5m")
 
 
@@ -274,6 +312,22 @@ def step_of(experiment: Experiment) -> StepMemory:
 
 def mb(size: int) -> str:
     return f" {size / 2**20:.2f} MB" if size < 10 * 2**20 else f" {size / 2**20:,.0f} MB"
+
+
+async def test_a_long_list_begins_at_the_present_value_and_has_a_filter(app: CnnTuiApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await opened(app, pilot, "cifar10-cnn-cats-dogs")
+        page.query_one(FormView).go_to("augment.policy")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Pick) and isinstance(app.focused, Input))
+        options = app.screen.query_one(OptionList)
+        assert options.highlighted_option is not None
+        assert options.highlighted_option.id == "flip-crop"
+        about = app.screen.query_one(".about", Static)
+        await pilot.press(*"nosuch")
+        await until(pilot, lambda: str(about.content) == "nothing holds these words")
+        await pilot.press("enter", "ctrl+u", *"mixup", "enter")
+        await until(pilot, lambda: form_of(page).text("augment.policy") == "flip-crop-mixup")
 
 
 async def test_rare_fields_unfold(app: CnnTuiApp) -> None:

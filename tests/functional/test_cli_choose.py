@@ -13,7 +13,7 @@ real_data = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("command", ["presets", "datasets", "backbones"])
+@pytest.mark.parametrize("command", ["datasets", "backbones"])
 def test_what_there_is_to_choose_from(cli, command):
     rows = cli.json(command)
     names = [row["name"] for row in rows]
@@ -21,6 +21,19 @@ def test_what_there_is_to_choose_from(cli, command):
     assert set(names) & {"digits", "alexnet"}
     text = cli(command).stdout
     assert all(f"\n{name} " in text for name in names)
+
+
+def test_presets_are_listed_by_data_set(cli):
+    rows = cli.json("presets")
+    assert rows[0].keys() == {"name", "dataset", "backbone", "epochs", "notes", "path"}
+    places = [(row["dataset"], row["name"]) for row in rows]
+    assert places == sorted(set(places))
+    lines = cli("presets").stdout.splitlines()
+    headings = [line for line in lines if line and " " not in line]
+    assert headings == list(dict.fromkeys(dataset for dataset, _ in places))
+    names = [line.split()[0] for line in lines[1:] if " " in line]
+    assert names == [name for _, name in places]
+    assert ("caltech101", "vgg16") in places
 
 
 def test_the_layer_table_gives_the_published_figures_for_programs(cli):

@@ -1,142 +1,126 @@
-"""Batched transforms against torchvision's, image by image, and the spread of their draws."""
+"""What all transforms have in common, policies, and mistakes of presets."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
-from torch import Generator, Tensor
-from torchvision.transforms import RandomCrop
-from torchvision.transforms.functional import crop, hflip, pad
+from augment_support import apply, batch, mixed
+from torch import Generator
 
 from cnn_core.augment.catalog import POLICIES, TRANSFORMS, augment_mistakes, build_augmentation
 from cnn_core.config import Augment
 from cnn_core.errors import UserError
 
-
-def batch(count: int = 64, height: int = 12, width: int = 12) -> Tensor:
-    draws = Generator().manual_seed(7)
-    images_NCHW = torch.randint(1, 256, (count, 3, height, width), generator=draws)
-    return images_NCHW.to(torch.uint8).contiguous(memory_format=torch.channels_last)
-
-
-def apply(images_NCHW: Tensor, *tables: dict, seed: int = 0) -> Tensor:
-    augmentation = build_augmentation(Augment(transforms=list(tables)))
-    return augmentation(images_NCHW, Generator().manual_seed(seed))
-
-
-def offsets(count: int, padding: int, seed: int = 0) -> Tensor:
-    """Return top and left of each image's window, found in the pixels of a crop."""
-    side = 2 * padding + 2
-    places = torch.arange(1, side * side + 1, dtype=torch.uint8).view(1, 1, side, side)
-    images_NCHW = places.expand(count, 3, side, side)
-    table = {"name": "random_crop", "padding": padding}
-    cropped = apply(images_NCHW, table, seed=seed)[:, 0].int()
-    # The middle pixel is never black: it tells where in the image it came from.
-    seen = cropped[:, padding, padding] - 1
-    return torch.stack([seen // side, seen % side])
-
-
-def test_flip_equals_torchvision_for_the_same_draws():
-    images_NCHW = batch()
-    flipped = apply(images_NCHW, {"name": "horizontal_flip", "p": 0.3}, seed=4)
-    chosen = torch.rand(len(images_NCHW), generator=Generator().manual_seed(4)) < 0.3
-    assert 0 < chosen.sum() < len(chosen)
-    for image, result, mirrored in zip(images_NCHW, flipped, chosen, strict=True):
-        assert torch.equal(result, hflip(image) if mirrored else image)
-
-
-@pytest.mark.parametrize(("height", "width", "padding"), [(12, 12, 4), (9, 14, 2), (4, 4, 6)])
-def test_crop_equals_torchvision_for_the_same_draws(height, width, padding):
-    images_NCHW = batch(height=height, width=width)
-    cropped = apply(images_NCHW, {"name": "random_crop", "padding": padding}, seed=4)
-    draws = torch.randint(
-        2 * padding + 1, (2, len(images_NCHW)), generator=Generator().manual_seed(4)
-    )
-    for image, result, top, left in zip(images_NCHW, cropped, *draws.tolist(), strict=True):
-        assert torch.equal(result, crop(pad(image, [padding]), top, left, height, width))
-
-
-def test_crop_offsets_are_uniform_like_torchvisions():
-    """Chi-square over the 81 windows of padding 4, ours and torchvision's."""
-    count, cells = 81_000, 81
-    top, left = offsets(count, 4)
-    ours = torch.bincount(9 * top + left, minlength=cells).double()
-    torch.manual_seed(0)
-    image = torch.zeros(3, 18, 18)
-    drawn = [RandomCrop.get_params(image, (10, 10))[:2] for _ in range(8_100)]
-    theirs = torch.bincount(torch.tensor([9 * i + j for i, j in drawn]), minlength=cells).double()
-    for counts in (ours, theirs):
-        expected = counts.sum() / cells
-        # 80 degrees of freedom: 124.8 is exceeded with probability 0.001.
-        assert ((counts - expected) ** 2 / expected).sum() < 124.8
-
-
-def test_offsets_of_images_in_a_batch_are_independent():
-    """Chi-square of independence between neighbours in a batch, and between the two axes."""
-    top, left = offsets(20_001, 1, seed=3)
-    for a, b in [(top[:-1], top[1:]), (left[:-1], left[1:]), (top, left)]:
-        table = torch.bincount(3 * a + b, minlength=9).double().view(3, 3)
-        expected = table.sum(1, keepdim=True) * table.sum(0, keepdim=True) / table.sum()
-        # 4 degrees of freedom: 18.5 is exceeded with probability 0.001.
-        assert ((table - expected) ** 2 / expected).sum() < 18.5
-
-
-def test_flips_have_their_probability_and_are_independent():
-    images_NCHW = torch.arange(2, dtype=torch.uint8).expand(20_001, 3, 1, 2)
-    flipped = apply(images_NCHW, {"name": "horizontal_flip", "p": 0.25}, seed=1)[
-        :, 0, 0, 0
-    ].double()
-    # Four standard deviations of a mean of 20,001 draws.
-    assert flipped.mean().item() == pytest.approx(0.25, abs=4 * (0.1875 / 20_001) ** 0.5)
-    pairs = torch.corrcoef(torch.stack([flipped[:-1], flipped[1:]]))[0, 1]
-    assert pairs.abs().item() < 4 / 20_000**0.5
-
-
-def test_certain_and_impossible_flips():
-    images_NCHW = batch()
-    assert torch.equal(apply(images_NCHW, {"name": "horizontal_flip", "p": 0}), images_NCHW)
-    assert torch.equal(apply(images_NCHW, {"name": "horizontal_flip", "p": 1}), images_NCHW.flip(3))
+LABELS = torch.arange(24) % 5
 
 
 @pytest.mark.parametrize("name", TRANSFORMS.names())
-def test_batches_keep_type_layout_and_content(name):
-    images_NCHW = batch()
+@pytest.mark.parametrize("side", [12, 1, 2])
+@pytest.mark.parametrize("count", [24, 1])
+def test_batches_keep_type_layout_and_content(name, side, count):
+    images_NCHW = batch(count, side, side)
     before = images_NCHW.clone()
-    result = apply(images_NCHW, {"name": name})
+    result, targets = mixed(images_NCHW, LABELS[:count], 5, {"name": name})
     assert torch.equal(images_NCHW, before)
     assert result.dtype == torch.uint8
     assert result.shape == images_NCHW.shape
     assert result.is_contiguous(memory_format=torch.channels_last)
+    assert len(targets) == count
 
 
-@pytest.mark.parametrize("policy", ["flip", "crop", "flip-crop"])
+@pytest.mark.parametrize(
+    "name", [name for name in TRANSFORMS.names() if "p" in TRANSFORMS[name].options.model_fields]
+)
+def test_an_empty_chance_changes_nothing(name):
+    images_NCHW = batch()
+    assert torch.equal(apply(images_NCHW, {"name": name, "p": 0}), images_NCHW)
+
+
+@pytest.mark.parametrize("name", sorted({*TRANSFORMS.names()} - {"rotate_90"}))
+def test_images_need_not_be_square(name):
+    images_NCHW = batch(24, 9, 14)
+    assert apply(images_NCHW, {"name": name}).shape == images_NCHW.shape
+
+
+@pytest.mark.parametrize("name", sorted({*TRANSFORMS.names()} - {"mixup", "cutmix"}))
+def test_every_image_has_draws_of_its_own(name):
+    images_NCHW = batch(1, 16, 16).expand(64, -1, -1, -1)
+    results = apply(images_NCHW, {"name": name})
+    # Of flips and turns there are two or three outcomes, of most others one for each image.
+    assert len({result.numpy().tobytes() for result in results}) > 1
+
+
+@pytest.mark.parametrize("policy", sorted({*POLICIES} - {"none"}))
 def test_draws_come_from_the_generator_alone(policy):
-    augmentation = build_augmentation(Augment(policy=policy))
+    augmentation = build_augmentation(Augment(policy=policy), 5)
     images_NCHW, before = batch(), torch.get_rng_state()
     generator = Generator().manual_seed(3)
-    first, second = augmentation(images_NCHW, generator), augmentation(images_NCHW, generator)
+    first, targets = augmentation(images_NCHW, LABELS, generator)
+    second, _ = augmentation(images_NCHW, LABELS, generator)
     assert not torch.equal(first, second)
-    assert torch.equal(augmentation(images_NCHW, Generator().manual_seed(3)), first)
+    again, same_targets = augmentation(images_NCHW, LABELS, Generator().manual_seed(3))
+    assert torch.equal(again, first)
+    assert torch.equal(same_targets, targets)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_policies_are_lists_of_transforms():
     images_NCHW = batch()
     for policy, tables in POLICIES.items():
-        by_name = build_augmentation(Augment(policy=policy))(
-            images_NCHW, Generator().manual_seed(0)
+        by_name, _ = build_augmentation(Augment(policy=policy), 5)(
+            images_NCHW, LABELS, Generator().manual_seed(0)
         )
-        assert torch.equal(by_name, apply(images_NCHW, *tables))
-    unchanged = build_augmentation(Augment())(images_NCHW, Generator())
+        assert torch.equal(by_name, mixed(images_NCHW, LABELS, 5, *tables)[0])
+    unchanged, labels = build_augmentation(Augment(), 5)(images_NCHW, LABELS, Generator())
     assert torch.equal(unchanged, images_NCHW)
+    assert torch.equal(labels, LABELS)
 
 
 def test_transforms_are_applied_in_order():
     images_NCHW = batch()
-    both = apply(images_NCHW, {"name": "random_crop", "padding": 2}, {"name": "horizontal_flip"})
+    tables = ({"name": "random_crop", "padding": 2}, {"name": "horizontal_flip"})
+    both = apply(images_NCHW, *tables)
     generator = Generator().manual_seed(0)
-    for table in ({"name": "random_crop", "padding": 2}, {"name": "horizontal_flip"}):
-        step = build_augmentation(Augment(transforms=[table]))
-        images_NCHW = step(images_NCHW, generator)
+    for table in tables:
+        step = build_augmentation(Augment(transforms=[table]), 5)
+        images_NCHW, _ = step(images_NCHW, LABELS, generator)
     assert torch.equal(both, images_NCHW)
+
+
+def test_a_batch_larger_than_what_is_changed_at_once(monkeypatch):
+    images_NCHW = batch()
+    for policy in ("geometric-colour", "trivial", "resized-crop", "flip-crop-mixup"):
+        augmentation = build_augmentation(Augment(policy=policy), 5)
+        whole, _ = augmentation(images_NCHW, LABELS, Generator().manual_seed(0))
+        with monkeypatch.context() as patch:
+            patch.setattr("cnn_core.augment.batch._CPU_PIECE", 1)
+            single, _ = augmentation(images_NCHW, LABELS, Generator().manual_seed(0))
+        assert torch.equal(whole, single)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", TRANSFORMS.names())
+def test_a_gpu_gives_the_same_images(name):
+    images_NCHW = batch(24, 32, 32)
+    augmentation = build_augmentation(Augment(transforms=[{"name": name}]), 5)
+    here, targets = augmentation(images_NCHW, LABELS, Generator().manual_seed(0))
+    there, targets_there = augmentation(
+        images_NCHW.cuda(), LABELS.cuda(), Generator().manual_seed(0)
+    )
+    # But for roundings: a level, or the neighbour of a pixel half way between two.
+    assert ((here.int() - there.cpu().int()).abs() > 1).double().mean() < 0.001
+    torch.testing.assert_close(targets_there.cpu(), targets)
+
+
+def test_names_and_options_need_no_torch():
+    code = (
+        "import sys; from cnn_core.augment.catalog import TRANSFORMS, augment_mistakes;"
+        "TRANSFORMS.names(); augment_mistakes({'transforms': [{'name': 'rand_augment'}]});"
+        "print({'torch', 'torchvision', 'numpy'} & set(sys.modules))"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +129,7 @@ def test_transforms_are_applied_in_order():
         ({}, []),
         ({"policy": "flip-crop"}, []),
         ({"transforms": [{"name": "random_crop", "padding": 2}]}, []),
+        ({"transforms": [{"name": "random_erasing", "value": "random"}]}, []),
         (
             {"policy": "flip-corp"},
             [("policy", "unknown policy 'flip-corp'; did you mean 'flip-crop'?")],
@@ -154,8 +139,9 @@ def test_transforms_are_applied_in_order():
             [
                 (
                     "transforms[0].name",
-                    "the name of a transform is needed; "
-                    "expected one of: horizontal_flip, random_crop",
+                    "the name of a transform is needed; expected one of: affine, color_jitter, "
+                    "cutmix, grayscale, horizontal_flip, mixup, rand_augment, random_crop, "
+                    "random_erasing, random_resized_crop, rotate, rotate_90 and 4 more",
                 )
             ],
         ),
@@ -177,6 +163,38 @@ def test_transforms_are_applied_in_order():
                 ("transforms[2].p", "should be less than or equal to 1, got 1.5"),
             ],
         ),
+        (
+            {
+                "transforms": [
+                    {"name": "random_crop", "mode": "mirror"},
+                    {"name": "random_resized_crop", "scale": [0.9, 0.1]},
+                    {"name": "affine", "scale": [0.9], "shear": 90},
+                    {"name": "color_jitter", "hue": 0.6},
+                    {"name": "mixup", "alpha": 0},
+                    {"name": "rand_augment", "magnitude": 31},
+                    {"name": "trivial_augment", "magnitude": 3},
+                ]
+            },
+            [
+                (
+                    "transforms[0].mode",
+                    "should be 'constant', 'reflect' or 'edge', got 'mirror'",
+                ),
+                (
+                    "transforms[1].scale",
+                    "should be two numbers, the lower one first, got [0.9, 0.1]",
+                ),
+                (
+                    "transforms[2].scale",
+                    "list should have at least 2 items after validation, not 1, got [0.9]",
+                ),
+                ("transforms[2].shear", "should be less than 90, got 90"),
+                ("transforms[3].hue", "should be less than or equal to 0.5, got 0.6"),
+                ("transforms[4].alpha", "should be greater than 0, got 0"),
+                ("transforms[5].magnitude", "should be less than or equal to 30, got 31"),
+                ("transforms[6].magnitude", "unknown option; there are none"),
+            ],
+        ),
         # Wrong types of the section's own keys are the config's to report.
         ({"policy": 3, "transforms": "flip"}, []),
         ({"transforms": ["flip"]}, []),
@@ -189,7 +207,7 @@ def test_mistakes_of_a_preset(table, mistakes):
 def test_building_names_every_mistake():
     augment = Augment(transforms=[{"name": "random_crop", "padding": 0}, {"name": "blur"}])
     with pytest.raises(UserError) as raised:
-        build_augmentation(augment)
+        build_augmentation(augment, 5)
     first, second = str(raised.value).split("; augment.")
     assert first == "augment.transforms[0].padding: should be greater than or equal to 1, got 0"
     assert second.startswith("transforms[1].name: unknown transform 'blur'")

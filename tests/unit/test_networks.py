@@ -11,6 +11,7 @@ from torch import nn
 
 from cnn_core.backbones.catalog import BACKBONES, backbone_mistakes
 from cnn_core.backbones.network import Network, build_network
+from cnn_core.backbones.shapes import forward_shapes
 from cnn_core.config import Model
 from cnn_core.errors import UserError
 
@@ -123,6 +124,19 @@ def test_images_too_small(name):
         shapes_of(name, image_size=smallest - 1)
 
 
+def test_resnets_stem_for_small_images():
+    options = {"stem": "small"}
+    network = shapes_of("resnet18", classes=10, image_size=32, options=options)
+    # The usual ResNet18 for CIFAR-10.
+    assert parameters(network) == 11_173_962
+    shapes = []
+    network.module.get_submodule("layer1").register_forward_hook(
+        lambda _layer, _inputs, output: shapes.append(tuple(output.shape))
+    )
+    forward_shapes(network.module, 32)
+    assert shapes == [(1, 64, 32, 32)]
+
+
 def test_images_that_a_transformer_cannot_divide():
     with pytest.raises(
         UserError, match=r"data.image_size: 225 does not suit vit_b_16 \(.*\); 224 "
@@ -160,7 +174,8 @@ def test_cut(backbone, cut, side, features):
     whole = shapes_of(backbone, classes=256, image_size=usual).parameters_under(
         prefix for stage in network.stages for prefix in stage.modules
     )
-    assert parameters(network) == sum(p.numel() for p in whole.values()) + 256 * (features + 1)
+    last = 256 * features if backbone == "maxvit_t" else 256 * (features + 1)  # it has no bias
+    assert parameters(network) == sum(p.numel() for p in whole.values()) + last
 
 
 def test_cut_network_computes_its_first_stages():

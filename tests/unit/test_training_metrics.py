@@ -9,9 +9,11 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 from torch.nn import functional as F
 
+from cnn_core.augment.catalog import build_augmentation
 from cnn_core.backbones.network import build_network
+from cnn_core.datasets.prepare import prepare
 from cnn_core.training import trainer
-from cnn_core.training.batches import derived_seed
+from cnn_core.training.batches import derived_seed, epoch_order
 from cnn_core.training.evaluation import measure
 from cnn_core.training.events import EpochFinished, StepsDone
 
@@ -23,19 +25,22 @@ def epochs_of(events):
     return [event for event in events if isinstance(event, EpochFinished)]
 
 
-def initial_logits(lab, experiment, part="train"):
-    """Return logits and labels of the initial network, by float64 arithmetic on the pixels."""
-    from cnn_core.datasets.prepare import prepare
-
+def prepared(lab, experiment):
+    """Return the data set as a training opens it."""
     work = prepare(experiment.data, lab.data_dir, lab.cache_dir)
     while True:
         try:
             next(work)
         except StopIteration as end:
-            data = end.value
-            break
+            return end.value
+
+
+def initial_logits(lab, experiment, part="train", images_NHWC=None):
+    """Return logits and labels of the initial network, by float64 arithmetic on the pixels."""
+    data = prepared(lab, experiment)
     positions = getattr(data, part)
-    images = (data.images_NHWC[positions] / 255 - data.mean) / data.std
+    images_NHWC = data.images_NHWC[positions] if images_NHWC is None else images_NHWC
+    images = (images_NHWC / 255 - data.mean) / data.std
     network = build_network(
         experiment.model,
         classes=len(data.classes),
@@ -51,8 +56,8 @@ def initial_logits(lab, experiment, part="train"):
 def smoothed_loss(logits, labels, smoothing):
     """Cross-entropy against (1 - s) one-hot + s / classes, written out (Szegedy et al. 2016)."""
     classes = logits.shape[1]
-    target = torch.full_like(logits, smoothing / classes)
-    target[torch.arange(len(labels)), labels] += 1 - smoothing
+    shares = F.one_hot(labels, classes) if labels.ndim == 1 else labels
+    target = smoothing / classes + (1 - smoothing) * shares
     return -(target * logits.log_softmax(1)).sum(1).mean().item()
 
 
@@ -75,6 +80,27 @@ def test_smoothing_is_for_training_only(lab):
     val = smoothed_loss(*initial_logits(lab, experiment, "val"), 0.0)
     assert epoch.train_loss == pytest.approx(train, abs=1e-6)
     assert epoch.val_loss == pytest.approx(val, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_images_have_the_shares_of_their_classes(lab, name):
+    experiment = lab.experiment(
+        optim=STILL,
+        train={"epochs": 1, "batch_size": 27, "label_smoothing": 0.2},
+        augment={"transforms": [{"name": "random_crop"}, {"name": name}]},
+    )
+    epoch = epochs_of(lab.train(experiment))[0]
+    data = prepared(lab, experiment)
+    order = epoch_order(data.train, seed=experiment.seed, epoch=1)
+    images_NCHW, shares = build_augmentation(experiment.augment, 3)(
+        torch.from_numpy(data.images_NHWC[order.numpy()]).permute(0, 3, 1, 2),
+        torch.from_numpy(data.labels)[order],
+        torch.Generator().manual_seed(derived_seed(experiment.seed, 1, 0)),
+    )
+    images_NHWC = images_NCHW.permute(0, 2, 3, 1).numpy()
+    logits, _ = initial_logits(lab, experiment, images_NHWC=images_NHWC)
+    assert epoch.train_loss == pytest.approx(smoothed_loss(logits, shares, 0.2), abs=1e-6)
+    assert epoch.train_acc == (logits.argmax(1) == shares.argmax(1)).sum().item() / 27
 
 
 def test_drop_last_leaves_out_what_does_not_fill_a_batch(lab, monkeypatch):

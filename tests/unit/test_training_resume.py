@@ -34,6 +34,12 @@ CASES: dict[str, dict[str, Any]] = {
     "unfreezing": {"freeze": {"policy": "first:1", "unfreeze_at": 2, "lr_scale": 0.5}},
     "bf16": {"train": {"precision": "bf16"}},
     "rare checkpoints": {"train": {"checkpoint_every": 3}, "optim": {"lr": 1e-6}},
+    "mixing": {
+        "augment": {
+            "transforms": [{"name": "rand_augment"}, {"name": "mixup"}, {"name": "cutmix"}]
+        },
+        "train": {"label_smoothing": 0.1},
+    },
     "nesterov": {"optim": {"nesterov": True, "weight_decay": 0.01, "clip_norm": 0.1}},
 }
 

@@ -1,7 +1,7 @@
 """What there is to choose from: presets, shipped and the user's own, data sets, backbones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class PresetLine:
 
 
 def list_presets(folder: Path) -> list[PresetLine]:
-    """Return the shipped presets, then those in ``folder/presets`` and ``folder``.
+    """Return the shipped presets and those in ``folder/presets`` and ``folder``, by data set.
 
     Files are taken for presets if they have a [data] and a [model]; others are passed over.
     """
@@ -43,7 +43,7 @@ def list_presets(folder: Path) -> list[PresetLine]:
                 continue
             if isinstance(table.get("data"), dict) and isinstance(table.get("model"), dict):
                 lines.append(_line(str(path.relative_to(folder)), table))
-    return lines
+    return sorted(lines, key=attrgetter("dataset", "reference"))
 
 
 def _line(reference: str, table: dict[str, Any]) -> PresetLine:
@@ -78,7 +78,7 @@ class BackboneLine:
     top1: float | None = None
     place: str | None = None
     """Where its ImageNet weights are, None where it has none or that is not known."""
-    help: str = "a model of timm"
+    help: str = ""
 
 
 def list_backbones() -> list[BackboneLine]:
@@ -100,23 +100,3 @@ def list_backbones() -> list[BackboneLine]:
             )
         )
     return lines + [BackboneLine(f"{PREFIX}{name}") for name in timm_names()]
-
-
-def find_backbones(lines: Sequence[BackboneLine], wanted: str) -> list[BackboneLine]:
-    """Return the backbones that hold every word, in whatever case; without words all but timm's.
-
-    A model of timm with the tag of its weights, ``timm:NAME.TAG``, is found by its whole name.
-    """
-    words = wanted.casefold().split()
-    if not words:
-        return [line for line in lines if not line.name.startswith(PREFIX)]
-    found = [line for line in lines if all(word in _searched(line) for word in words)]
-    name = wanted.strip()
-    architecture, dot, _ = name.partition(".")
-    if dot and name.startswith(PREFIX) and any(line.name == architecture for line in lines):
-        found.insert(0, BackboneLine(name))
-    return found
-
-
-def _searched(line: BackboneLine) -> str:
-    return f"{line.name} {line.help} {line.place or ''}".casefold()

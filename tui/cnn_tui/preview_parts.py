@@ -137,13 +137,18 @@ def lr_curve(
 def augmented(
     pictures: list[tuple[str, Images]], augmentation: Callable[..., Any], drawing: int
 ) -> list[SamplePreview]:
-    """Return labelled pictures with ``DRAWS`` augmented forms of each."""
+    """Return labelled pictures with ``DRAWS`` augmented forms of each.
+
+    Each counts as a class of its own: the augmentation is one of that many.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(drawing)
     before_NHWC = np.stack([pixels_HWC for _, pixels_HWC in pictures])
     batch_NCHW = torch.from_numpy(before_NHWC.repeat(DRAWS, axis=0)).permute(0, 3, 1, 2)
-    after_NHWC = augmentation(batch_NCHW, generator).permute(0, 2, 3, 1).contiguous().numpy()
+    classes = torch.arange(len(pictures)).repeat_interleave(DRAWS)
+    after_NCHW, _ = augmentation(batch_NCHW, classes, generator)
+    after_NHWC = after_NCHW.permute(0, 2, 3, 1).contiguous().numpy()
     return [
         SamplePreview(
             label,

@@ -84,7 +84,7 @@ class Previews:
             pictures = self._keep(
                 "pictures", (data, drawing), lambda: self._decode_some(data, drawing)
             )
-            return augmented(pictures, build_augmentation(augment), drawing)
+            return augmented(pictures, build_augmentation(augment, len(pictures)), drawing)
 
         return self._keep("samples", (data, augment, drawing), make)
 

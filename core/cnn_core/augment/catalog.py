@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 # From a batch of uint8 images_NCHW to another, each image with draws of its own from the
 # generator, which is the CPU's whatever device the images are on.
-Augmentation: TypeAlias = Callable[["Tensor", "Generator"], "Tensor"]
+ImageTransform: TypeAlias = Callable[["Tensor", "Generator"], "Tensor"]
+# The same with what the images are to be taken for: labels (N,) int64 or, once images were mixed,
+# shares of the classes (N, classes) float32.
+Augmentation: TypeAlias = Callable[["Tensor", "Tensor", "Generator"], tuple["Tensor", "Tensor"]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,47 +30,92 @@ class Transform:
     help: str
     """One line for lists."""
     options: type[Section]
-    build: Callable[[Any], Augmentation]
-    """Make the function from the options."""
+    build: Callable[[Any, int], Augmentation]
+    """Make the function from the options and the number of classes."""
 
 
-TRANSFORMS: Registry[Transform] = Registry("transform", ("cnn_core.augment.geometric",))
+TRANSFORMS: Registry[Transform] = Registry(
+    "transform",
+    (
+        "cnn_core.augment.geometric",
+        "cnn_core.augment.resampling",
+        "cnn_core.augment.colour",
+        "cnn_core.augment.erasing",
+        "cnn_core.augment.automatic",
+        "cnn_core.augment.mixing",
+    ),
+)
 
 _FLIP = {"name": "horizontal_flip"}
 _CROP = {"name": "random_crop"}
+_RESIZED_CROP = {"name": "random_resized_crop"}
+# One resampling for shift, turn and zoom: three of them would blur thrice.
+_MOVE = {"name": "affine", "degrees": 15, "translate": 0.1, "scale": [0.9, 1.1], "shear": 0}
+_COLOUR = ({"name": "grayscale"}, {"name": "color_jitter"})
 POLICIES: dict[str, tuple[dict[str, Any], ...]] = {
     "none": (),
     "flip": (_FLIP,),
     "crop": (_CROP,),
     "flip-crop": (_FLIP, _CROP),
+    "resized-crop": (_RESIZED_CROP, _FLIP),
+    "resized-crop-turn": (_RESIZED_CROP, _FLIP, {"name": "rotate_90"}),
+    "geometric": (_MOVE, _CROP, _FLIP),
+    "colour": _COLOUR,
+    "geometric-colour": (_MOVE, _CROP, _FLIP, *_COLOUR),
+    "trivial": (_FLIP, _CROP, {"name": "trivial_augment"}),
+    "rand": (_FLIP, _CROP, {"name": "rand_augment"}),
+    "flip-crop-mixup": (_FLIP, _CROP, {"name": "mixup"}),
+    "flip-crop-cutmix": (_FLIP, _CROP, {"name": "cutmix"}),
 }
 
 
-def build_augmentation(augment: Augment) -> Augmentation:
+def add_image_transform(
+    name: str, help_line: str, options: type[Section], build: Callable[[Any], ImageTransform]
+) -> None:
+    """Register a transform that has no effect on what the images are to be taken for."""
+
+    def build_augmentation(options: Section, _classes: int) -> Augmentation:
+        transform = build(options)
+
+        def apply(
+            images_NCHW: Tensor, targets: Tensor, generator: Generator
+        ) -> tuple[Tensor, Tensor]:
+            return transform(images_NCHW, generator), targets
+
+        return apply
+
+    TRANSFORMS.add(name, Transform(name, help_line, options, build_augmentation))
+
+
+def build_augmentation(augment: Augment, classes: int) -> Augmentation:
     """Return the function that applies the section's transforms in their order.
 
-    It takes a batch of uint8 ``images_NCHW`` on any device and a CPU generator, leaves the
-    batch as it was and returns one of the same shape in the memory format channels_last.
+    It takes a batch of uint8 ``images_NCHW`` on any device, their labels (N,) int64 in
+    ``range(classes)`` there, and a CPU generator. It leaves them as they were and returns images
+    of the same shape in the memory format channels_last and, where images were mixed, the shares
+    (N, classes) float32 of the classes in each instead of the labels.
     Raises UserError where a name or an option is wrong.
     """
+    import torch
+
     if mistakes := augment_mistakes(augment.model_dump()):
         raise UserError("; ".join(f"augment.{key}: {message}" for key, message in mistakes))
     tables: Sequence[dict[str, Any]] = (
         POLICIES[augment.policy] if augment.transforms is None else augment.transforms
     )
-    steps = [_build(table) for table in tables]
+    steps = [_build(table, classes) for table in tables]
 
-    def apply(images_NCHW: Tensor, generator: Generator) -> Tensor:
+    def apply(images_NCHW: Tensor, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         for step in steps:
-            images_NCHW = step(images_NCHW, generator)
-        return images_NCHW
+            images_NCHW, targets = step(images_NCHW, targets, generator)
+        return images_NCHW.contiguous(memory_format=torch.channels_last), targets
 
     return apply
 
 
-def _build(table: dict[str, Any]) -> Augmentation:
+def _build(table: dict[str, Any], classes: int) -> Augmentation:
     transform = TRANSFORMS[table["name"]]
-    return transform.build(transform.options.model_validate(_without_name(table)))
+    return transform.build(transform.options.model_validate(_without_name(table)), classes)
 
 
 def augment_mistakes(augment_table: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,87 +1,121 @@
-"""Flips and crops of whole batches."""
+"""Flips, crops and quarter turns: pixels change their place and nothing else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from cnn_core.augment.catalog import TRANSFORMS, Augmentation, Transform
+from cnn_core.augment.catalog import ImageTransform, add_image_transform
+from cnn_core.augment.fields import Probability
 from cnn_core.config import Count, Section
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-class HorizontalFlipOptions(Section):
-    """Options of ``horizontal_flip``."""
+class FlipOptions(Section):
+    """Options of ``horizontal_flip`` and ``vertical_flip``."""
 
-    p: Annotated[float, Field(ge=0, le=1)] = 0.5
+    p: Probability = 0.5
     """Probability that an image is mirrored."""
+
+
+class Rotate90Options(Section):
+    """Options of ``rotate_90``."""
+
+    p: Probability = 0.5
+    """Probability that an image is turned."""
 
 
 class RandomCropOptions(Section):
     """Options of ``random_crop``."""
 
     padding: Count = 4
-    """Black pixels added on each side before a window of the image's own size is cut out."""
+    """Pixels added on each side before a window of the image's own size is cut out."""
+    mode: Literal["constant", "reflect", "edge"] = "constant"
+    """What is added: black, the image mirrored at its border, or the border's pixels."""
 
 
-def build_horizontal_flip(options: HorizontalFlipOptions) -> Augmentation:
+def build_horizontal_flip(options: FlipOptions) -> ImageTransform:
     """Return a function that mirrors each image, left to right, with probability ``p``."""
-    import torch
+    return _flip(3, options.p)
+
+
+def build_vertical_flip(options: FlipOptions) -> ImageTransform:
+    """Return a function that mirrors each image, top to bottom, with probability ``p``."""
+    return _flip(2, options.p)
+
+
+def _flip(dim: int, p: float) -> ImageTransform:
+    from cnn_core.augment.batch import changed
+    from cnn_core.augment.draws import chosen
 
     def flip(images_NCHW: Tensor, generator: Generator) -> Tensor:
-        draws = torch.rand(len(images_NCHW), generator=generator)
-        # Indices are found on the CPU, so that a GPU need not be waited for.
-        chosen = (draws < options.p).nonzero().flatten()
-        chosen = chosen.to(images_NCHW.device, non_blocking=True)
-        flipped = images_NCHW.clone(memory_format=torch.channels_last)
-        flipped[chosen] = images_NCHW[chosen].flip(3)
-        return flipped
+        flipped = chosen(len(images_NCHW), p, generator)
+        return changed(images_NCHW, flipped, lambda some: some.flip(dim))
 
     return flip
 
 
-def build_random_crop(options: RandomCropOptions) -> Augmentation:
+def build_rotate_90(options: Rotate90Options) -> ImageTransform:
+    """Return a function that turns each square image with probability ``p``.
+
+    Half of those turn to the left, half to the right.
+    """
+    import torch
+
+    from cnn_core.augment.batch import changed
+    from cnn_core.augment.draws import chosen
+
+    def turn(images_NCHW: Tensor, generator: Generator) -> Tensor:
+        turned = chosen(len(images_NCHW), options.p, generator)
+        left = torch.rand(len(turned), generator=generator) < 0.5
+        images_NCHW = changed(images_NCHW, turned[left], lambda some: some.rot90(1, (2, 3)))
+        return changed(images_NCHW, turned[~left], lambda some: some.rot90(-1, (2, 3)))
+
+    return turn
+
+
+def build_random_crop(options: RandomCropOptions) -> ImageTransform:
     """Return a function that shifts each image by up to ``padding`` pixels either way.
 
     Both offsets of each image are uniform over the 2 * padding + 1 possible ones, as those of
     ``torchvision.transforms.RandomCrop(size, padding)`` are.
     """
     import torch
-    import torch.nn.functional as F
 
-    padding = options.padding
+    from cnn_core.augment.windows import padded, windows
+
+    padding, mode = options.padding, options.mode
 
     def crop(images_NCHW: Tensor, generator: Generator) -> Tensor:
-        count, _, height, width = images_NCHW.shape
-        offsets = torch.randint(2 * padding + 1, (2, count), generator=generator)
-        top, left = offsets.to(images_NCHW.device, non_blocking=True)
-        padded = F.pad(images_NCHW, (padding,) * 4)
-        # A view of every window, indexed once: it copies no more pixels than it returns.
-        windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-        each = torch.arange(count, device=images_NCHW.device)
-        return windows[each, :, top, left].contiguous(memory_format=torch.channels_last)
+        tops, lefts = torch.randint(2 * padding + 1, (2, len(images_NCHW)), generator=generator)
+        size = images_NCHW.shape[2:]
+        return windows(padded(images_NCHW, (padding, padding), mode), tops, lefts, size)
 
     return crop
 
 
-TRANSFORMS.add(
+add_image_transform(
     "horizontal_flip",
-    Transform(
-        name="horizontal_flip",
-        help="mirror left to right with probability p",
-        options=HorizontalFlipOptions,
-        build=build_horizontal_flip,
-    ),
+    "mirror left to right with probability p",
+    FlipOptions,
+    build_horizontal_flip,
 )
-TRANSFORMS.add(
+add_image_transform(
+    "vertical_flip",
+    "mirror top to bottom with probability p",
+    FlipOptions,
+    build_vertical_flip,
+)
+add_image_transform(
+    "rotate_90",
+    "turn by 90 degrees to the left or to the right with probability p",
+    Rotate90Options,
+    build_rotate_90,
+)
+add_image_transform(
     "random_crop",
-    Transform(
-        name="random_crop",
-        help="cut a window of the same size out of the image padded with black",
-        options=RandomCropOptions,
-        build=build_random_crop,
-    ),
+    "cut a window of the same size out of the image padded on each side",
+    RandomCropOptions,
+    build_random_crop,
 )

@@ -15,7 +15,7 @@ from cnn_core.backbones.shapes import WithoutMemory, forward_shapes
 from cnn_core.backbones.structure import Network, Request, Stage
 from cnn_core.backbones.weights import load_weights, named_tensors
 from cnn_core.config import Model
-from cnn_core.errors import UserError
+from cnn_core.errors import UserError, first_line
 from cnn_core.options import read_options
 
 __all__ = ["Network", "Stage", "build_network"]
@@ -87,6 +87,14 @@ def _body(backbone: Backbone, model: Model, request: Request) -> tuple[Network, 
     return _cut(network, model), names
 
 
+class Removed(nn.Identity):
+    """What stands where a cut took a module away: it hands its first argument on."""
+
+    def forward(self, input: torch.Tensor, *_: object, **__: object) -> torch.Tensor:
+        """Return the input, whatever else the module would have been told."""
+        return input
+
+
 def _cut(network: Network, model: Model) -> Network:
     """Remove the stages after the first ``model.cut``."""
     if model.cut is None:
@@ -101,7 +109,7 @@ def _cut(network: Network, model: Model) -> Network:
     for stage in network.stages[model.cut :]:
         for name in stage.modules:
             if name in modules:  # parameters that stand alone stay, unused
-                network.module.set_submodule(name, nn.Identity())
+                network.module.set_submodule(name, Removed())
     return dataclasses.replace(network, stages=network.stages[: model.cut])
 
 
@@ -133,13 +141,24 @@ def _features(network: Network, model: Model, request: Request) -> int:
     """Return how many features reach the head."""
     try:
         return _features_of(network, request.image_size)
-    except RuntimeError as error:
+    except (AttributeError, TypeError) as error:
+        # Stages that hand on more than a feature map, and are handed more.
+        if model.cut is None:
+            raise
+        raise UserError(
+            f"model.cut: {model.backbone} cannot be cut after its first {model.cut} stages "
+            f"({first_line(error)})"
+        ) from error
+    except (AssertionError, RuntimeError, ValueError) as error:
         sizes = range(_LARGEST + 1)
         smallest = bisect_left(
             sizes, True, lo=request.image_size, key=lambda size: _takes(model, request, size)
         )
         if smallest == len(sizes):
-            raise
+            raise UserError(
+                f"model.backbone: {model.backbone} does not take images of {request.image_size} "
+                f"pixels, nor larger ones ({first_line(error)})"
+            ) from error
         hint = "" if network.auxiliary is None else ", less with model.options.aux_weight = 0"
         raise UserError(
             f"data.image_size: {request.image_size} is too small for {model.backbone}; "
@@ -168,7 +187,7 @@ def _takes(model: Model, request: Request, image_size: int) -> bool:
         with WithoutMemory():
             network, _ = _body(BACKBONES[model.backbone], model, request)
         _features_of(network, image_size)
-    except (RuntimeError, UserError):
+    except (AssertionError, RuntimeError, ValueError, UserError):
         return False
     return True
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnn_core.backbones.catalog import Backbone, Facts, NoOptions, Normalization, Place, Weights
 from cnn_core.backbones.structure import Network, Request, Stage, assembled
 from cnn_core.backbones.timm_names import PREFIX
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import UserError, did_you_mean, first_line, printable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -94,14 +94,11 @@ def _config(model: str) -> Any:
     import timm
 
     architecture, _, tag = model.partition(".")
-    config = timm.get_pretrained_cfg(model, allow_unregistered=False)
-    if config is None or (tag and config.tag != tag):
-        known = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
-        raise UserError(
-            f"model.backbone: timm's {architecture} has no weights {tag!r}; "
-            f"expected one of: {', '.join(known) or 'none'}"
-        )
-    return config
+    known = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in known:
+        near = did_you_mean(tag, known)
+        raise UserError(f"model.backbone: timm's {architecture} has no weights {tag!r}{near}")
+    return timm.get_pretrained_cfg(model)
 
 
 def stages_of(module: nn.Module, head: tuple[str, ...]) -> list[Stage]:
@@ -109,15 +106,28 @@ def stages_of(module: nn.Module, head: tuple[str, ...]) -> list[Stage]:
 
     A module all of whose parameters belong to one group stands for them.
     """
-    from timm.models import group_parameters
-
-    matcher: Any = module.group_matcher(coarse=True)  # type: ignore[operator]
-    groups: dict[str, int] = group_parameters(module, matcher, reverse=True)
+    groups = _groups(module)
     members: dict[int, list[str]] = defaultdict(list)
     for group, prefix in _covering(module, "", groups, head):
         members[group].append(prefix)
     ordered = [tuple(members[group]) for group in sorted(members)]
     return [Stage(_title(number, modules), modules) for number, modules in enumerate(ordered)]
+
+
+def _groups(module: nn.Module) -> dict[str, int]:
+    """Return the group of each parameter: timm's, or the top modules in their order."""
+    from timm.models import group_parameters
+
+    names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    try:
+        matcher: Any = module.group_matcher(coarse=True)  # type: ignore[operator]
+        groups: dict[str, int] = group_parameters(module, matcher, reverse=True)
+    except (AssertionError, AttributeError):  # a few models are not grouped by timm
+        groups = {}
+    if groups.keys() >= set(names):
+        return groups
+    order = {name: number for number, (name, _) in enumerate(module.named_children())}
+    return {name: order.get(name.partition(".")[0], 0) for name in names}
 
 
 def _covering(
@@ -165,21 +175,25 @@ def _place(model: str) -> Place:
 
 def _tensors(model: str, request: Request) -> Mapping[str, Tensor]:
     """Return the weights as timm fits them to the images' side."""
+    config = _config(model)
     try:
+        if _place(model) == "network" and config.hf_hub_id:
+            _ask_hub(config.hf_hub_id)
         state: Mapping[str, Tensor] = _created(model, request, pretrained=True).state_dict()
-    except (OSError, RuntimeError) as error:
-        config = _config(model)
+    except Exception as error:  # of the hub's client, its transport, or timm
         where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else config.url
         raise UserError(
             f"model.weights: the weights of timm's {model} are not among the downloaded files and "
-            f"could not be downloaded ({_first_line(error)}); they come from {where}"
+            f"could not be downloaded ({first_line(error)}); they come from {where}"
         ) from error
     return state
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return printable(lines[0] if lines else type(error).__name__)
+def _ask_hub(repository: str) -> None:
+    """Raise at once where the hub cannot be reached: a download would try for most of a minute."""
+    from huggingface_hub import HfApi
+
+    HfApi().model_info(repository, timeout=10)
 
 
 def _normalize(model: str) -> Normalization | None:

@@ -6,9 +6,7 @@ import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Literal
 
 from cnn_core.backbones.catalog import BACKBONES, Backbone, NoOptions, Place, Weights
 from cnn_core.backbones.facts import facts_of, table
@@ -37,8 +35,25 @@ class GoogleNetOptions(Section):
 class InceptionOptions(Section):
     """Options of ``inception_v3``."""
 
-    aux_weight: NonNegative = Field(default=0.4)
+    aux_weight: NonNegative = 0.4
     """Weight of the auxiliary classifier's loss in training."""
+
+
+class ResNetOptions(Section):
+    """Options of ResNets, ResNeXts and wide ResNets."""
+
+    stem: Literal["standard", "small"] = "standard"
+    """"small" is for images of about 32 pixels: a 3x3 convolution of stride 1 and no pool."""
+
+
+_OPTIONS: dict[str, type[Section]] = {
+    "googlenet": GoogleNetOptions,
+    "inception_v3": InceptionOptions,
+}
+
+
+def _options(name: str) -> type[Section]:
+    return ResNetOptions if "resne" in name else _OPTIONS.get(name, NoOptions)
 
 
 def _build(name: str, options: Any, request: Request) -> Network:
@@ -65,6 +80,10 @@ def _build(name: str, options: Any, request: Request) -> Network:
             f"data.image_size: {request.image_size} does not suit {name} "
             f"({printable(error)}); {facts_of(name).image_size} does"
         ) from error
+    if isinstance(options, ResNetOptions) and options.stem == "small":
+        # As He et al. 2016, section 4.2, have it for CIFAR-10.
+        module.set_submodule("conv1", nn.Conv2d(3, 64, 3, padding=1, bias=False))
+        module.set_submodule("maxpool", nn.Identity())
     if request.dropout is not None:
         for layer in module.modules():
             if isinstance(layer, nn.Dropout):
@@ -132,13 +151,12 @@ def _downloaded(name: str, url: str) -> Path:
 
 def _add(name: str, entry: dict[str, Any]) -> None:
     url, normalize = entry["url"], entry["normalize"]
-    options = {"googlenet": GoogleNetOptions, "inception_v3": InceptionOptions}
     BACKBONES.add(
         name,
         Backbone(
             name=name,
             help=layout_of(name).title,
-            options=options.get(name, NoOptions),
+            options=_options(name),
             build=functools.partial(_build, name),
             facts=functools.partial(facts_of, name),
             weights={

@@ -1,7 +1,6 @@
 """Batches: decoded pixels in, normalised images on the device out."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,6 @@ from torch import Tensor
 
 from cnn_core.config import Experiment
 
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 Positions = npt.NDArray[np.int64]
 
 # Share of the free memory of a GPU that the pixels of a data set may take.

@@ -16,7 +16,7 @@ from cnn_core.backbones.catalog import normalization_warning
 from cnn_core.backbones.network import build_network
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import UserError, first_line
 from cnn_core.files import write_atomically
 from cnn_core.freezing import apply_freezing, count_parameters, train_mode
 from cnn_core.progress import Progress, Remark
@@ -92,7 +92,8 @@ def stream(
             traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
             error = memory_advice(session.trainer, session.probe)
         else:
-            error = _sentence(failure)
+            kind, told = type(failure).__name__, first_line(failure)
+            error = told if told == kind else f"{kind}: {told}"
     yield RunFinished(
         status=status,
         error=error,
@@ -217,7 +218,7 @@ class _Session:
             network,
             batches=batches,
             positions=positions,
-            augmentation=build_augmentation(config.augment),
+            augmentation=build_augmentation(config.augment, len(data.classes)),
             device=device,
             precision=precision,
             batch_size=batch_size,
@@ -292,8 +293,3 @@ def _identity(config: Experiment, data: Prepared) -> dict[str, Any]:
         "std": data.std.tolist(),
         "dataset_fingerprint": data.fingerprint,
     }
-
-
-def _sentence(failure: Exception) -> str:
-    lines = str(failure).strip().splitlines()
-    return printable(f"{type(failure).__name__}: {lines[0]}" if lines else type(failure).__name__)

@@ -31,9 +31,14 @@ class StepFigures:
         """Leave out of the speed what was done since, which was no training."""
         self._read = time.perf_counter()
 
-    def add(self, step: int, images: int, loss: Tensor, correct: Tensor) -> None:
-        """Keep the mean loss () and the number of right predictions () of a batch."""
-        self._steps.append((step, images, loss, correct))
+    def add(self, step: int, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Keep the mean loss () of a batch, and how many of its (N, classes) logits are right.
+
+        Targets are labels (N,), or shares (N, classes) of the classes: then the largest counts.
+        """
+        labels = targets if targets.ndim == 1 else targets.argmax(1)
+        correct = (logits.argmax(1) == labels).sum()
+        self._steps.append((step, len(logits), loss, correct))
 
     def read_into(self, state: LoopState) -> tuple[float, float]:
         """Move all figures to the sums of the epoch; return their mean loss and images/s.

@@ -15,6 +15,7 @@ def logits_and_loss(
 ) -> tuple[Tensor, Tensor]:
     """Return the logits (N, classes) and the mean cross-entropy in nats.
 
+    ``targets`` are labels (N,), or shares of the classes (N, classes) where images were mixed.
     ``output`` is the network's in training mode: where it has auxiliary classifiers their losses
     are added, each times the weight of ``network.auxiliary`` (Szegedy et al. 2015, page 6).
     """

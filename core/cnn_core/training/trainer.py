@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnn_core.augment.catalog import Augmentation
 from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
-from cnn_core.training.batches import Augmentation, Batches, EpochPlan, chunks, derived_seed
+from cnn_core.training.batches import Batches, EpochPlan, chunks, derived_seed
 from cnn_core.training.checkpoint import State, random_state, save_checkpoint, set_random_state
 from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
@@ -181,17 +182,16 @@ class Trainer:
         )
         self.optimizer.zero_grad(set_to_none=True)
         for part in chunks(group, state.batch_size):
-            pixels_NCHW = self._augmentation(self.batches.pixels(part), generator)
-            labels = self.batches.labels(part)
+            pixels_NCHW, labels = self.batches.pixels(part), self.batches.labels(part)
+            pixels_NCHW, targets = self._augmentation(pixels_NCHW, labels, generator)
             with autocast(self.device, self.precision):
                 output = self._forward(self.batches.normalize(pixels_NCHW))
             logits, loss = logits_and_loss(
-                self.network, output, labels, label_smoothing=train.label_smoothing
+                self.network, output, targets, label_smoothing=train.label_smoothing
             )
             share = loss if len(part) == len(group) else loss * (len(part) / len(group))
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
-            correct = (logits.detach().argmax(1) == labels).sum()
-            self._figures.add(state.step + 1, len(part), loss.detach(), correct)
+            self._figures.add(state.step + 1, loss.detach(), logits.detach(), targets)
         if self.config.optim.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(

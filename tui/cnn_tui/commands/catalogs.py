@@ -1,10 +1,13 @@
 """presets, datasets, backbones: what there is to choose from."""
 
 import fnmatch
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from cnn_tui.options import DataDir, Json
 from cnn_tui.output import narrate, print_json, print_table, stderr
@@ -33,16 +36,16 @@ def presets(as_json: Json = False) -> None:
                 "path": str(path),
             }
         )
+    rows.sort(key=itemgetter("dataset", "name"))
     if as_json:
         print_json(rows)
         return
-    columns = ["name", "dataset", "backbone", "epochs", "notes"]
-    print_table(
-        columns,
-        [[row[key] for key in columns] for row in rows],
-        right=["epochs"],
-        fold=["notes"],
-    )
+    columns = ["name", "epochs", "notes"]
+    cells: list[list[Any]] = []
+    for dataset, group in groupby(rows, key=itemgetter("dataset")):
+        cells += [["", "", ""], [Text(dataset, "bold"), "", ""]]
+        cells += [[row[key] for key in columns] for row in group]
+    print_table(columns, cells, right=["epochs"], fold=["notes"])
 
 
 def datasets(
