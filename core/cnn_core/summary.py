@@ -1,12 +1,13 @@
 """The table of a network's layers: output shapes, parameters and memory."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from cnn_core.backbones.shapes import forward_shapes
-from cnn_core.backbones.structure import Network
+from cnn_core.backbones.structure import Network, under
 from cnn_core.freezing import count
 
 _FLOAT32_BYTES = 4
@@ -31,8 +32,11 @@ class StageRow:
     """A stage of the backbone, or the head."""
 
     name: str
+    output_shape: tuple[int, ...]
+    """Sides of what it hands on, the batch as -1; empty where no layer of it ran."""
     parameters: int
     trainable: int
+    frozen: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,6 +69,13 @@ def summarize(network: Network, *, image_size: int, batch_size: int = 1) -> Summ
     seen: set[nn.Module] = set()
     names = {layer: name for name, layer in network.module.named_modules()}
 
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def see(layer: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            shapes.pop(names[layer], None)  # in the order in which they end
+            shapes[names[layer]] = (-1, *output.shape[1:])
+
     def record(layer: nn.Module, _inputs: object, output: Tensor) -> None:
         nonlocal elements
         elements += output.numel()
@@ -74,6 +85,7 @@ def summarize(network: Network, *, image_size: int, batch_size: int = 1) -> Summ
         rows.append(LayerRow(names[layer], kind, (-1, *output.shape[1:]), *counts))
 
     hooks = [layer.register_forward_hook(record) for layer in names if _computes(layer)]
+    hooks += [layer.register_forward_hook(see) for layer in names]
     try:
         forward_shapes(network.module, image_size, batch_size)
     finally:
@@ -87,10 +99,7 @@ def summarize(network: Network, *, image_size: int, batch_size: int = 1) -> Summ
     params_mb = total * _FLOAT32_BYTES / _MB
     return Summary(
         layers=tuple(rows),
-        stages=tuple(
-            StageRow(name, *count(network.parameters_under(modules).values()))
-            for name, modules in parts
-        ),
+        stages=tuple(_stage(network, name, modules, shapes) for name, modules in parts),
         total=total,
         trainable=trainable,
         frozen=total - trainable,
@@ -99,6 +108,14 @@ def summarize(network: Network, *, image_size: int, batch_size: int = 1) -> Summ
         params_mb=params_mb,
         total_mb=input_mb + forward_backward_mb + params_mb,
     )
+
+
+def _stage(
+    network: Network, name: str, modules: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> StageRow:
+    inside = [shape for layer, shape in shapes.items() if under(layer, modules)]
+    total, trainable = count(network.parameters_under(modules).values())
+    return StageRow(name, inside[-1] if inside else (), total, trainable, total - trainable)
 
 
 def _computes(layer: nn.Module) -> bool:

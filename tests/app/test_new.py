@@ -1,5 +1,6 @@
 """The page of a new experiment, driven by keys."""
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -12,13 +13,17 @@ import tomli
 from app_support import Folder
 from app_support import until as until_soon
 from PIL import Image
+from rich.console import Console
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, Tabs
 
+from cnn_core.backbones.catalog import BACKBONES
+from cnn_core.backbones.network import build_network
 from cnn_core.config import Experiment
 from cnn_core.preset_files import load_experiment
 from cnn_core.runs.directory import list_runs
+from cnn_core.step_memory import StepMemory, step_memory
 from cnn_core.training.schedule import lr_factor
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.form import Form
@@ -28,6 +33,7 @@ from cnn_tui.screens.help import Help
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.new import NewPage
 from cnn_tui.screens.pick import Pick, PickPreset
+from cnn_tui.screens.pick_backbone import PickBackbone
 from cnn_tui.screens.runs import RunsPage
 from cnn_tui.screens.save_preset import SavePreset
 from cnn_tui.widgets.chart import Chart
@@ -224,6 +230,88 @@ async def test_choices_turn_by_arrows_and_open_a_list(app: CnnTuiApp) -> None:
         prompts = [str(options.get_option_at_index(i).prompt) for i in range(options.option_count)]
         assert any(prompt.split()[:2] == ["caltech101", "missing"] for prompt in prompts)
         assert any(prompt.split()[:2] == ["digits", "here"] for prompt in prompts)
+
+
+async def test_backbones_are_found_by_words(
+    app: CnnTuiApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("resnet18", "tiny_vit_5m", *(f"many{number}" for number in range(300)))
+    monkeypatch.setattr("cnn_tui.catalog.timm_names", lambda: names)
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(app, pilot)
+        page.query_one(FormView).go_to("model.backbone")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PickBackbone))
+        picker = app.screen
+        options = picker.query_one(OptionList)
+
+        def shown() -> list[str | None]:
+            return [option.id for option in options.options if not option.disabled]
+
+        assert shown() == BACKBONES.names()
+        assert options.highlighted_option is not None
+        assert options.highlighted_option.id == "cnn"  # the preset's
+        assert "302 models" in str(picker.query_one(".dialog-title", Static).content)
+        prompt = str(options.get_option("alexnet").prompt).split()
+        assert prompt[:5] == ["alexnet", "61.1", "M", "56.5", "%"]
+        assert prompt[5] in ("cached", "network")
+        await pilot.press("1", "8", "space", "n", "e", "t", "1")
+        await until(pilot, lambda: shown() == ["resnet18", "timm:resnet18"])
+        assert options.highlighted_option.id == "resnet18"
+        words = picker.query_one(Input)
+        words.value = "many"
+        await until(pilot, lambda: len(shown()) == 100)
+        assert str(options.options[0].prompt) == "timm, 300 models: the first 100"
+        words.value = "timm:tiny_vit_5m.some_tag"
+        await until(pilot, lambda: shown() == ["timm:tiny_vit_5m.some_tag"])
+        words.value = "vit_5m"
+        await until(pilot, lambda: shown() == ["timm:tiny_vit_5m"])
+        await pilot.press("enter")
+        await until(pilot, lambda: form_of(page).text("model.backbone") == "timm:tiny_vit_5m")
+
+
+async def test_the_network_preview_tells_what_a_step_needs(app: CnnTuiApp) -> None:
+    def line(name: str) -> str:
+        console = Console(width=100, file=io.StringIO(), record=True)
+        console.print(page.query_one("#stages", Static).content)
+        lines = console.export_text().splitlines()
+        return next((line for line in lines if line.startswith(name)), "")
+
+    async with app.run_test(size=(200, 60)) as pilot:
+        page = await opened(app, pilot)
+        await until(pilot, lambda: "94,762 parameters" in told(page, "network"))
+        expected = step_of(load_experiment("digits"))
+        await until(pilot, lambda: mb(expected.gradients_bytes) in line("gradients"))
+        assert mb(expected.peak_bytes) in line("at the peak")
+        row(page, "optim.nesterov").editor.choose("false")
+        row(page, "optim.name").editor.choose("adamw")
+        await until(pilot, lambda: "adamw" in line("optimizer"))
+        assert mb(2 * expected.gradients_bytes) in line("optimizer")
+        row(page, "model.backbone").editor.choose("resnet18")
+        row(page, "model.options").editor.value = ""
+        row(page, "data.image_size").editor.value = "32"
+        row(page, "model.weights").editor.value = "imagenet"
+        warning = 'data.normalize = "dataset", but the imagenet weights of resnet18'
+        await until(pilot, lambda: warning in told(page, "network"))
+        row(page, "data.normalize").editor.choose("imagenet")
+        await until(pilot, lambda: "⚠" not in told(page, "network"))
+
+
+def step_of(experiment: Experiment) -> StepMemory:
+    size = experiment.data.image_size
+    assert size is not None
+    assert isinstance(experiment.train.batch_size, int)
+    network = build_network(experiment.model, classes=10, image_size=size, device="meta")
+    return step_memory(
+        network,
+        image_size=size,
+        batch_size=experiment.train.batch_size,
+        optim=experiment.optim,
+    )
+
+
+def mb(size: int) -> str:
+    return f" {size / 2**20:.2f} MB" if size < 10 * 2**20 else f" {size / 2**20:,.0f} MB"
 
 
 async def test_a_long_list_begins_at_the_present_value_and_has_a_filter(app: CnnTuiApp) -> None:

@@ -68,6 +68,75 @@ def test_the_summary_of_a_preset_knows_what_is_frozen(cli):
     assert stages["head"] == head
 
 
+def test_the_summary_tells_what_a_step_of_the_preset_needs(cli):
+    document = cli.json("summary", "digits")
+    step = document["step_memory"]
+    assert document["batch_size"] == step["batch_size"] == 64
+    assert document["optimizer"] == "sgd"
+    assert step["gradients_bytes"] == step["optimizer_bytes"] == 4 * document["trainable"]
+    assert step["images_bytes"] == 64 * 8 * 8 * 3 * (1 + 4)
+    one = cli.json("summary", "digits", "--batch-size", "1")
+    assert one["step_memory"]["batch_size"] == 1
+    assert one["step_memory"]["peak_bytes"] < step["peak_bytes"]
+    assert document["input_mb"] == pytest.approx(64 * one["input_mb"])
+    auto = cli("summary", "digits", "--set", "train.batch_size=auto")
+    assert "the memory is that of one image" in " ".join(auto.stderr.split())
+    assert "step of 1 image " in auto.stdout
+
+
+def test_freezing_policies_of_a_backbone_are_compared_by_summary(cli):
+    def peak(*options):
+        document = cli.json("summary", "--backbone", "resnet18", "--batch-size", "8", *options)
+        return document["step_memory"]["peak_bytes"]
+
+    assert peak() > peak("--freeze", "first:3") > peak("--freeze", "backbone")
+    text = cli("summary", "--backbone", "resnet18", "--freeze", "first:2").stdout
+    assert re.search(r"\nlayer1 +\[-1, 64, 56, 56\] +147,968 +0 +frozen\n", text)
+    assert re.search(r"\nlayer4 +\[-1, 512, 7, 7\] +8,393,728 +8,393,728 +trains\n", text)
+    wrong = cli("summary", "--backbone", "resnet18", "--freeze", "backbon", rc=2)
+    assert "--freeze: unknown policy 'backbon'; did you mean 'backbone'?" in wrong.stderr
+    wrong = cli("summary", "digits", "--freeze", "backbone", rc=2)
+    assert "--set freeze.policy=backbone" in wrong.stderr
+
+
+def test_the_summary_warns_of_another_normalisation(cli):
+    def told(normalize):
+        done = cli("summary", "vgg16", "--set", f"data.normalize={normalize}")
+        return " ".join(done.stderr.split())
+
+    assert told("imagenet") == ""
+    assert told("dataset") == (
+        'warning: data.normalize = "dataset", but the imagenet weights of vgg16 were trained '
+        'with "imagenet"'
+    )
+
+
+def test_backbones_tell_size_accuracy_and_where_the_weights_are(cli):
+    rows = {row["name"]: row for row in cli.json("backbones")}
+    alexnet, own = rows["alexnet"], rows["cnn"]
+    assert (alexnet["parameters"], alexnet["image_size"]) == (61_100_840, 224)
+    assert (alexnet["top1"], alexnet["normalize"]) == (0.56522, "imagenet")
+    assert alexnet["weights"]["imagenet"] in ("cached", "network")
+    assert (own["weights"], own["normalize"], own["top1"]) == ({}, None, None)
+    assert own["options"]
+    lines = cli("backbones", "alexnet").stdout.splitlines()
+    assert lines[0].split()[:6] == ["name", "parameters", "size", "smallest", "imagenet", "top-1"]
+    assert lines[1].split()[:4] == ["alexnet", "61,100,840", "224", "63"]
+    assert "0.565" in lines[1]
+
+
+def test_of_many_models_of_timm_only_the_names_are_listed(cli):
+    pytest.importorskip("timm")
+    done = cli("backbones", "timm:*")
+    assert "a narrower pattern" in done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) > 1000
+    assert lines[1].split()[1:6] == ["–"] * 5
+    rows = cli.json("backbones", "timm:*")
+    assert [row["name"] for row in rows] == [line.split()[0] for line in lines[1:]]
+    assert rows[0]["parameters"] is None
+
+
 def test_the_split_of_the_digits(cli):
     document = cli.json("split", "digits")
     assert document["classes"] == 10

@@ -49,14 +49,21 @@ def test_rows_of_a_small_network():
         LayerRow("fc", "Linear-8", (-1, 3), last, last),
     )
     assert summary.stages == (
-        StageRow("block1", first, 0),
-        StageRow("block2", second, second),
-        StageRow("head", last, last),
+        StageRow("block1", (-1, 4, 4, 4), first, 0, first),
+        StageRow("block2", (-1, 8, 4, 4), second, second, 0),
+        StageRow("head", (-1, 3), last, last, 0),
     )
     assert (summary.total, summary.frozen) == (first + second + last, first)
     outputs = 2 * (256 + 256 + 64 + 128 + 128 + 8 + 8 + 3)
     assert summary.forward_backward_mb * 2**20 == pytest.approx(outputs * 4 * 2)
     assert summary.input_mb * 2**20 == pytest.approx(2 * 3 * 64 * 4)
+
+
+def test_a_stage_hands_on_what_its_branches_make_together():
+    summary = summarize(shapes_of("googlenet"), image_size=224)
+    shapes = {stage.name: stage.output_shape for stage in summary.stages}
+    assert shapes["inception5"] == (-1, 1024, 7, 7)  # 384 + 384 + 128 + 128 channels
+    assert shapes["head"] == (-1, 1000)
 
 
 def test_a_layer_called_twice_has_two_rows_and_its_parameters_once():

@@ -69,11 +69,15 @@ def test_auto_takes_the_largest_power_of_two_in_the_training_set(lab):
         assert not lab.differences(auto_state[key], given_state[key])
 
 
-def test_auto_takes_less_where_memory_is_short(lab, monkeypatch):
+@pytest.mark.parametrize("policy", ["none", "backbone"])
+def test_auto_takes_less_where_memory_is_short(lab, monkeypatch, policy):
+    """Frozen layers too need memory for what they hand on, although nothing of it is kept."""
     sizes = []
     for free in (0, 3e5, 1e6, 1e12):
         available(monkeypatch, free)
-        experiment = lab.experiment(train={"batch_size": "auto", "epochs": 1})
+        experiment = lab.experiment(
+            train={"batch_size": "auto", "epochs": 1}, freeze={"policy": policy}
+        )
         sizes.append(started(lab.train(experiment, f"{free:g}")).batch_size)
     assert sizes == sorted(sizes)
     assert sizes[0] == 1
@@ -228,6 +232,22 @@ def test_weights_from_a_file_are_told_and_not_needed_again(lab, tmp_path):
     assert any("the head starts fresh" in text for text in told)
     weights.unlink()
     assert lab.train(tuned, "tuned")[-1].status == "finished"
+
+
+@pytest.mark.parametrize("normalize", ["dataset", "half"])
+def test_weights_that_expect_another_normalisation_are_warned_of(lab, normalize):
+    experiment = lab.experiment(
+        data={"normalize": normalize, "image_size": 32},
+        model={"backbone": "efficientnet_lite0", "weights": "imagenet", "options": {}},
+        train={"epochs": 1},
+    )
+    events = lab.train(experiment)
+    warned = [e.text for e in events if isinstance(e, Notice) and e.level == "warning"]
+    expected = (
+        'data.normalize = "dataset", but the imagenet weights of efficientnet_lite0 were trained '
+        'with "half"'
+    )
+    assert warned == ([expected] if normalize == "dataset" else [])
 
 
 def test_preparing_tells_of_itself_at_intervals_only(lab, monkeypatch):

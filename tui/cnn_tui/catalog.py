@@ -1,10 +1,12 @@
-"""What there is to start from: presets, shipped and the user's own, and data sets."""
+"""What there is to choose from: presets, shipped and the user's own, data sets, backbones."""
 
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from cnn_core.backbones.catalog import BACKBONES
+from cnn_core.backbones.timm_names import PREFIX, timm_names
 from cnn_core.datasets.catalog import state_of
 from cnn_core.errors import UserError
 from cnn_core.preset_files import read_table, shipped_presets
@@ -65,3 +67,36 @@ def offers(field: FormField, data_dir: Path) -> list[tuple[str, str]]:
         name: "" if name == "folder" else state_of(name, data_dir)[0] for name in field.values
     }
     return [(name, f"{states[name]:8}  {about}") for name, about in choices(field)]
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneLine:
+    """A backbone in a list; of timm's models only the name is known without building them."""
+
+    name: str
+    parameters: int | None = None
+    top1: float | None = None
+    place: str | None = None
+    """Where its ImageNet weights are, None where it has none or that is not known."""
+    help: str = ""
+
+
+def list_backbones() -> list[BackboneLine]:
+    """Return the shipped backbones, then the models of timm, if it is installed.
+
+    That looks for files of weights and reads timm's files, and may take some tenths of a second.
+    """
+    lines = []
+    for name in BACKBONES.names():
+        backbone = BACKBONES[name]
+        weights = backbone.weights.get("imagenet")
+        lines.append(
+            BackboneLine(
+                name,
+                backbone.facts().parameters,
+                weights.top1 if weights else None,
+                weights.place() if weights else None,
+                backbone.help,
+            )
+        )
+    return lines + [BackboneLine(f"{PREFIX}{name}") for name in timm_names()]

@@ -17,7 +17,7 @@ from cnn_core.training.schedule import lr_factor
 from cnn_tui.device_stats import DeviceLoad
 
 if TYPE_CHECKING:
-    from cnn_core.backbones.structure import Network
+    from cnn_core.step_memory import StepMemory
     from cnn_core.summary import Summary
 
 IMBALANCE = 3
@@ -47,21 +47,12 @@ class SplitPreview:
 
 
 @dataclass(frozen=True, slots=True)
-class StageView:
-    """A stage of the network with its output for one image, (C,) or (C, H, W)."""
-
-    name: str
-    output_shape: tuple[int, ...]
-    parameters: int
-    trainable: int
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkPreview:
     """Stages, totals and memory; ``steps`` an epoch is None where it is not known."""
 
-    stages: list[StageView]
     summary: "Summary"
+    step: "StepMemory"
+    optimizer: str
     classes: int
     image_size: int
     batch_size: int | None
@@ -70,6 +61,8 @@ class NetworkPreview:
     steps: int | None
     load: DeviceLoad
     """Of the device it would train on, when this was made."""
+    warning: str
+    """Of weights that expect another normalisation, or ""."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,20 +107,6 @@ def steps_an_epoch(train: Train, known: tuple[int, int] | None) -> int | None:
     images = known[1]
     usable = images - images % train.batch_size if train.drop_last else images
     return math.ceil(usable / (train.batch_size * train.accumulate))
-
-
-def stage_views(network: "Network", summary: "Summary") -> list[StageView]:
-    """Return the stages and the head, each with its last layer's output."""
-    from cnn_core.backbones.structure import under
-
-    modules = [*(stage.modules for stage in network.stages), network.head]
-    views = []
-    for row, prefixes in zip(summary.stages, modules, strict=True):
-        shapes = [layer.output_shape[1:] for layer in summary.layers if under(layer.name, prefixes)]
-        views.append(
-            StageView(row.name, shapes[-1] if shapes else (), row.parameters, row.trainable)
-        )
-    return views
 
 
 def lr_curve(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from cnn_core.config import Data, Freeze, Model, Section, Train
+from cnn_core.config import Data, Freeze, Model, Optim, Section, Train
 from cnn_core.datasets.build import Recipe
 from cnn_core.datasets.catalog import count_classes, open_index, resolved_image_size
 from cnn_core.datasets.decode import Corrupt
@@ -27,7 +27,6 @@ from cnn_tui.preview_parts import (
     augmented,
     imbalance_warning,
     lr_curve,
-    stage_views,
     steps_an_epoch,
 )
 from cnn_tui.workplace import Workplace
@@ -43,6 +42,7 @@ class Previews:
         self._workplace = workplace
         self._kept: dict[str, tuple[Any, Any]] = {}
         self._device: DeviceStats | None = None
+        self._optim = Optim()
 
     def split(self, draft: Draft) -> SplitPreview:
         """Divide the data set and count."""
@@ -53,11 +53,13 @@ class Previews:
         """Build the network without memory, on torch's meta device, and count."""
         data, model = _right(draft.data, "data"), _right(draft.model, "model")
         freeze = _right(draft.freeze, "freeze")
+        # A mistake there hides nothing: the figures stay those of before.
+        optim = self._optim = draft.optim or self._optim
         known = self._counts(data)
         return self._keep(
             "network",
-            (model, freeze, data, draft.train, known),
-            lambda: self._network(data, model, freeze, draft.train, known),
+            (model, freeze, data, optim.name, optim.momentum, draft.train, known),
+            lambda: self._network(data, model, freeze, optim, draft.train, known),
         )
 
     def schedule(self, draft: Draft) -> SchedulePreview:
@@ -125,11 +127,14 @@ class Previews:
         data: Data,
         model: Model,
         freeze: Freeze,
+        optim: Optim,
         train: Train | None,
         known: tuple[int, int] | None,
     ) -> NetworkPreview:
+        from cnn_core.backbones.catalog import normalization_warning
         from cnn_core.backbones.network import build_network
         from cnn_core.freezing import apply_freezing
+        from cnn_core.step_memory import step_memory
         from cnn_core.summary import summarize
 
         classes = known[0] if known else count_classes(data, self._workplace.data_dir)
@@ -143,15 +148,24 @@ class Previews:
         apply_freezing(network, freeze.policy)
         batch = train.batch_size if train and train.batch_size != "auto" else None
         summary = summarize(network, image_size=size, batch_size=batch or 1)
+        step = step_memory(
+            network,
+            image_size=size,
+            batch_size=batch or 1,
+            optim=optim,
+            accumulate=train.accumulate if train else 1,
+        )
         return NetworkPreview(
-            stages=stage_views(network, summary),
             summary=summary,
+            step=step,
+            optimizer=optim.name,
             classes=classes,
             image_size=size,
             batch_size=batch,
             images_a_step=batch * train.accumulate if train and batch else None,
             steps=steps_an_epoch(train, known) if train else None,
             load=self._device_load(),
+            warning=normalization_warning(model, data.normalize) or "",
         )
 
     def _device_load(self) -> DeviceLoad:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cnn_core.backbones import timm_names
 from cnn_core.backbones.structure import Network, Request
-from cnn_core.config import Section
+from cnn_core.config import Model, Section
 from cnn_core.errors import UserError, did_you_mean
 from cnn_core.options import option_mistakes
 from cnn_core.registry import Registry
@@ -127,3 +127,18 @@ def no_such_weights(backbone: Backbone, name: str) -> str:
     """Return why ``name`` gives no weights: neither a name nor a file."""
     known = ("none", *backbone.weights)
     return f"no weights {name!r} for {backbone.name}, nor such a file{did_you_mean(name, known)}"
+
+
+def normalization_warning(model: Model, normalize: str) -> str | None:
+    """Return a sentence where the weights named by ``model`` expect another normalisation.
+
+    ``normalize`` is ``data.normalize``. Asking a model of timm imports it.
+    """
+    known = BACKBONES[model.backbone].weights.get(model.weights)
+    trained = known.normalize() if known else None
+    if trained in (None, normalize):
+        return None
+    return (
+        f'data.normalize = "{normalize}", but the {model.weights} weights of {model.backbone} '
+        f'were trained with "{trained}"'
+    )

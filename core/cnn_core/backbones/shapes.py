@@ -1,6 +1,7 @@
 """Networks without arithmetic: built without memory, and run for the shapes alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,14 +48,20 @@ def forward_shapes(
         for name, tensor in named
     }
     images_NCHW = torch.empty(batch_size, 3, image_size, image_size, device="meta")
-    modes = {layer: layer.training for layer in module.modules()}
-    module.train(training)
-    try:
-        with torch.no_grad():
-            output = functional_call(module, state, (images_NCHW,))
-    finally:
-        for layer, mode in modes.items():
-            layer.training = mode
+    with modes_kept(module), torch.no_grad():
+        module.train(training)
+        output = functional_call(module, state, (images_NCHW,))
     # In training, networks with auxiliary classifiers return their logits first.
     logits: Tensor = output[0] if isinstance(output, tuple) else output
     return logits
+
+
+@contextmanager
+def modes_kept(module: nn.Module) -> Iterator[None]:
+    """Restore the training mode of every layer at the end."""
+    modes = {layer: layer.training for layer in module.modules()}
+    try:
+        yield
+    finally:
+        for layer, mode in modes.items():
+            layer.training = mode

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from cnn_core.augment.catalog import build_augmentation
+from cnn_core.backbones.catalog import normalization_warning
 from cnn_core.backbones.network import build_network
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
@@ -188,6 +189,8 @@ class _Session:
             head = "; the head starts fresh" if fresh else ""
             text = f"{len(network.loaded)} tensors loaded from weights = {weights!r}{head}"
             yield Notice(level="info", text=text)
+            if warning := normalization_warning(config.model, config.data.normalize):
+                yield Notice(level="warning", text=warning)
         apply_freezing(network, config.freeze.policy)
         train_mode(network)
         network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from cnn_core.backbones.structure import Network
+from cnn_core.memory_ledger import MemoryLedger
 from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.loss import logits_and_loss
 
 # Gradients of activations live beside the activations for a while. Measured peaks of a CPU step
-# are 1.04 to 1.23 times what autograd saves (AlexNet, VGG16 and ResNet18 at 224 pixels, the seed
+# are 1.04 to 1.23 times what autograd keeps (AlexNet, VGG16 and ResNet18 at 224 pixels, the seed
 # networks at 32 with 256 images or more). The rest is margin for workspaces, which weigh most in
 # small batches, where it does not matter: 1.57 times for 64 images of the ConvNet.
 _PEAK_FACTOR = 1.5
@@ -36,8 +37,12 @@ class Probe:
         self._device, self._precision = device, precision
 
     def bytes_per_image(self) -> float:
-        """Return what autograd keeps of one image between forward and backward, in bytes."""
-        small, large = (self._saved_bytes(n) for n in (2, 4))
+        """Return the bytes that one more image takes at the most during the forward pass.
+
+        With most layers trained that is what autograd keeps until the backward pass; with most
+        of them frozen, what the largest layers hold meanwhile.
+        """
+        small, large = (self._forward_bytes(n) for n in (2, 4))
         return max(1.0, (large - small) / 2)
 
     def likely_batch_size(self) -> int:
@@ -76,20 +81,12 @@ class Probe:
             return torch.cuda.mem_get_info(self._device)[0]
         return _HOST_SHARE * psutil.virtual_memory().available
 
-    def _saved_bytes(self, count: int) -> int:
+    def _forward_bytes(self, count: int) -> int:
         module = copy.deepcopy(self._network.module)  # batch norm would count the trial
-        parameters = {p.untyped_storage().data_ptr() for p in module.parameters()}
-        saved: dict[int, int] = {}
-
-        def pack(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in parameters:
-                saved[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        ledger = MemoryLedger()
+        with ledger:
             self._loss(module, count)
-        return sum(saved.values())
+        return ledger.peak
 
     def _fits(self, count: int) -> bool:
         try:

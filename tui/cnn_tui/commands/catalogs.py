@@ -15,6 +15,9 @@ from cnn_tui.output import narrate, print_json, print_table, stderr
 if TYPE_CHECKING:
     from cnn_core.backbones.catalog import Backbone
 
+# Models of timm are built for their figures: some tenths of a second for each.
+_MOST_BUILT = 40
+
 
 def presets(as_json: Json = False) -> None:
     """List the presets that come with the program."""
@@ -103,17 +106,32 @@ def backbones(
 ) -> None:
     """List the backbones: parameters, image size, stages, and where their weights are."""
     from cnn_core.backbones.catalog import BACKBONES
+    from cnn_core.backbones.timm_names import PREFIX
 
-    rows = [_backbone_row(BACKBONES[name]) for name in _matching_backbones(pattern)]
+    names = _matching_backbones(pattern)
+    named_only = len(names) > _MOST_BUILT and names[0].startswith(PREFIX)
+    describe = _named_row if named_only else _backbone_row
+    rows = [describe(BACKBONES[name]) for name in names]
     if as_json:
         print_json(rows)
-        return
+    else:
+        _print_backbones(rows)
+    if named_only:
+        narrate(
+            f"{len(names)} models, their names alone: a narrower pattern, of at most "
+            f"{_MOST_BUILT} models, tells the rest (cnn-tui backbones '{PREFIX}convnext_t*')"
+        )
+    elif pattern is None and not as_json:
+        narrate(f"besides these: {_timm_offer()}")
+
+
+def _print_backbones(rows: list[dict[str, Any]]) -> None:
     print_table(
         ["name", "parameters", "size", "smallest", "imagenet", "top-1", "what it is"],
         [
             [
                 row["name"],
-                f"{row['parameters']:,}",
+                None if row["parameters"] is None else f"{row['parameters']:,}",
                 row["image_size"],
                 row["min_size"],
                 row["weights"].get("imagenet"),
@@ -125,8 +143,23 @@ def backbones(
         right=["parameters", "size", "smallest", "top-1"],
         fold=["what it is"],
     )
-    if pattern is None:
-        narrate(f"besides these: {_timm_offer()}")
+
+
+def _named_row(backbone: "Backbone") -> dict[str, Any]:
+    """Return what is known without building the network, None for all else."""
+    return {
+        "name": backbone.name,
+        "parameters": None,
+        "image_size": None,
+        "min_size": None,
+        "stages": None,
+        "weights": {},
+        "normalize": None,
+        "top1": None,
+        "options": sorted(backbone.options.model_fields),
+        "extra": backbone.extra,
+        "help": backbone.help,
+    }
 
 
 def _backbone_row(backbone: "Backbone") -> dict[str, Any]:

@@ -7,10 +7,13 @@ import typer
 from rich.text import Text
 
 from cnn_core.errors import UserError
+from cnn_tui.network_text import stage_state, step_parts
 from cnn_tui.options import DataDir, Json, PresetName, Settings
 from cnn_tui.output import narrate, print_json, print_table
 
 if TYPE_CHECKING:
+    from cnn_core.config import Experiment
+    from cnn_core.step_memory import StepMemory
     from cnn_core.summary import Summary
 
 
@@ -32,24 +35,35 @@ def summary(
         int | None, typer.Option("--image-size", min=1, help="Side of the images in pixels.")
     ] = None,
     batch_size: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--batch-size", min=1, max=1_000_000, help="Images the memory is reckoned for."
+            "--batch-size",
+            min=1,
+            max=1_000_000,
+            help="Images the memory is reckoned for; default: the preset's batch, else 1.",
         ),
-    ] = 1,
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        typer.Option("--freeze", metavar="POLICY", help="What is frozen, with --backbone."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the layers of a network: output shapes, parameters, memory."""
+    """Show the layers of a network: output shapes, parameters, memory of a training step."""
     if (preset is None) == (backbone is None):
         raise UserError("give a preset or --backbone NAME, one of the two")
-    from cnn_core.config import Freeze, Model
+    from cnn_core.config import Freeze, Model, Optim, Train
 
     if preset is not None:
         from cnn_core.datasets.catalog import count_classes
         from cnn_core.preset_files import load_experiment
 
+        if freeze is not None:
+            raise UserError(f"--freeze goes with --backbone: --set freeze.policy={freeze}")
         experiment = load_experiment(preset, settings)
         model, policy = experiment.model, experiment.freeze.policy
+        optim, train = experiment.optim, experiment.train
+        _tell_of(experiment)
         classes = classes or count_classes(experiment.data, data_dir)
         image_size = image_size or experiment.data.image_size
     else:
@@ -58,12 +72,18 @@ def summary(
         assert backbone is not None
         if settings:
             raise UserError("--set changes a preset; there is none with --backbone")
-        model, policy = Model(backbone=backbone), Freeze().policy
+        model, policy = Model(backbone=backbone), freeze or "none"
+        if wrong := Freeze.model_construct(policy=policy).impossible():
+            raise UserError(f"--freeze: {wrong[0][1]}")
+        optim, train = Optim(), Train(batch_size=1)
         classes = classes or 1000
         image_size = image_size or BACKBONES[backbone].facts().image_size
     assert image_size is not None
+    if batch_size is None:
+        batch_size = 1 if train.batch_size == "auto" else train.batch_size
     from cnn_core.backbones.network import build_network
     from cnn_core.freezing import apply_freezing
+    from cnn_core.step_memory import step_memory
     from cnn_core.summary import summarize
 
     network = build_network(
@@ -74,10 +94,20 @@ def summary(
     )
     apply_freezing(network, policy)
     made = summarize(network, image_size=image_size, batch_size=batch_size)
+    step = step_memory(
+        network,
+        image_size=image_size,
+        batch_size=batch_size,
+        optim=optim,
+        accumulate=train.accumulate,
+    )
     if as_json:
-        print_json(made.as_dict())
+        document = {"batch_size": batch_size, "optimizer": optim.name, "freeze": policy}
+        print_json(made.as_dict() | document | {"step_memory": step.as_dict()})
         return
-    _print_summary(made)
+    _print_layers(made)
+    _print_step(step, optim.name)
+    _print_totals(made)
 
 
 def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Json = False) -> None:
@@ -126,7 +156,25 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
         )
 
 
-def _print_summary(made: "Summary") -> None:
+def _tell_of(experiment: "Experiment") -> None:
+    """Say what the figures of a preset do not."""
+    from cnn_core.backbones.catalog import normalization_warning
+
+    if warning := normalization_warning(experiment.model, experiment.data.normalize):
+        narrate(f"warning: {warning}")
+    if experiment.train.batch_size == "auto":
+        narrate(
+            'train.batch_size = "auto" is found at the start of the run: the memory is that of one '
+            "image, unless --batch-size says otherwise"
+        )
+    if experiment.freeze.unfreeze_at is not None:
+        narrate(
+            f"from epoch {experiment.freeze.unfreeze_at} on everything trains, which takes more "
+            "memory than this"
+        )
+
+
+def _print_layers(made: "Summary") -> None:
     layers = [
         [row.name, row.type, str(list(row.output_shape)), f"{row.parameters:,}"]
         for row in made.layers
@@ -135,9 +183,35 @@ def _print_summary(made: "Summary") -> None:
         ["name", "layer (type)", "output shape", "parameters"], layers, right=["parameters"]
     )
     sys.stdout.write("\n")
-    stages = [[row.name, f"{row.parameters:,}", f"{row.trainable:,}"] for row in made.stages]
-    print_table(["stage", "parameters", "trainable"], stages, right=["parameters", "trainable"])
+    stages = [
+        [
+            row.name,
+            str(list(row.output_shape)) if row.output_shape else None,
+            f"{row.parameters:,}",
+            f"{row.trainable:,}",
+            stage_state(row),
+        ]
+        for row in made.stages
+    ]
+    print_table(
+        ["stage", "output shape", "parameters", "trainable", "state"],
+        stages,
+        right=["parameters", "trainable"],
+    )
     sys.stdout.write("\n")
+
+
+def _print_step(step: "StepMemory", optimizer: str) -> None:
+    images = f"{step.batch_size:,} image" + ("s" if step.batch_size > 1 else "")
+    rows = [
+        [name, f"{size / 2**20:,.2f} MB", remark]
+        for name, size, remark in step_parts(step, optimizer)
+    ]
+    print_table([f"step of {images}", "memory", ""], rows, right=["memory"])
+    sys.stdout.write("\n")
+
+
+def _print_totals(made: "Summary") -> None:
     totals = [
         ["total parameters", f"{made.total:,}"],
         ["trainable", f"{made.trainable:,}"],
@@ -147,4 +221,4 @@ def _print_summary(made: "Summary") -> None:
         ["parameters", f"{made.params_mb:.2f} MB"],
         ["estimated total", f"{made.total_mb:.2f} MB"],
     ]
-    print_table(["", "sum"], totals, right=["sum"])
+    print_table(["by torchsummary's convention", "sum"], totals, right=["sum"])

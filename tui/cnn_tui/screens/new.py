@@ -13,14 +13,15 @@ from textual.widgets import Static
 
 from cnn_core.errors import UserError
 from cnn_tui.background import start_in_background
-from cnn_tui.catalog import list_presets, offers
+from cnn_tui.catalog import list_presets
 from cnn_tui.form import Form, Source, read_source
 from cnn_tui.form_command import headless_command
 from cnn_tui.launch import check, make_run
 from cnn_tui.output import literal, sentence
 from cnn_tui.screens.dialogs import Ask, Choice
 from cnn_tui.screens.page import Page
-from cnn_tui.screens.pick import Entry, Pick, PickPreset
+from cnn_tui.screens.pick import PickPreset
+from cnn_tui.screens.pick_value import value_picker
 from cnn_tui.screens.save_preset import SavePreset
 from cnn_tui.suggest import PathSuggester
 from cnn_tui.widgets.form_view import FieldRow, FormView
@@ -173,9 +174,8 @@ split, the network, the learning rate and samples of what would be trained.
     async def _pick_value(self, one_of: OneOf) -> None:
         row = one_of.parent
         assert isinstance(row, FieldRow)
-        known = await asyncio.to_thread(offers, row.field, self.cnn_app.workplace.data_dir)
-        entries = [Entry(value, about) for value, about in known]
-        value = await self.app.push_screen_wait(Pick(row.field.key, entries, current=one_of.value))
+        picker = await value_picker(row.field, one_of.value, self.cnn_app.workplace.data_dir)
+        value = await self.app.push_screen_wait(picker)
         if value is not None:
             one_of.choose(value)
 

@@ -10,6 +10,7 @@ from textual.widgets import DataTable, Static
 
 from cnn_tui.charts.glyphs import bar
 from cnn_tui.charts.plot import Curve
+from cnn_tui.network_text import stage_state, step_parts
 from cnn_tui.output import literal
 from cnn_tui.preview_parts import (
     DRAWS,
@@ -23,6 +24,7 @@ from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.picture import Picture
 
 _LONGEST_NAME = 30
+_SIGNS = {"trains": "●", "in part": "◐", "frozen": "○", "": ""}
 _BAR_WIDTH = 10
 
 
@@ -114,30 +116,26 @@ class NetworkPane(Pane):
     def show(self, preview: NetworkPreview) -> None:
         """Show the table of stages, and how far the memory of the device goes."""
         summary = preview.summary
-        self._tell(
-            Text.assemble(
-                (f"{summary.total:,} parameters", "bold"),
-                f", {summary.trainable:,} train ({_percent(summary.trainable, summary.total)})",
-                (
-                    f"\n{preview.classes} classes, images of {preview.image_size} pixels a side",
-                    "dim",
-                ),
-            )
+        text = Text.assemble(
+            (f"{summary.total:,} parameters", "bold"),
+            f", {summary.trainable:,} train ({_percent(summary.trainable, summary.total)})",
+            (f"\n{preview.classes} classes, images of {preview.image_size} pixels a side", "dim"),
         )
+        if preview.warning:
+            text.append(f"\n⚠ {preview.warning}", self.app.theme_variables["warning"])
+        self._tell(text)
         stages = Table(box=None, pad_edge=False, expand=False)
         stages.add_column(Text("stage", "bold"), no_wrap=True)
         stages.add_column(Text("output", "bold"), justify="right", no_wrap=True)
         stages.add_column(Text("parameters", "bold"), justify="right", no_wrap=True)
         stages.add_column(Text("", "bold"), no_wrap=True)
-        for stage in preview.stages:
-            trains = "● trains" if stage.trainable else "○ frozen" if stage.parameters else ""
-            if 0 < stage.trainable < stage.parameters:
-                trains = "◐ in part"
+        for stage in summary.stages:
+            state = stage_state(stage)
             stages.add_row(
                 literal(stage.name),
-                "x".join(map(str, stage.output_shape)),
+                "x".join(map(str, stage.output_shape[1:])),
                 f"{stage.parameters:,}",
-                Text(trains, "" if stage.trainable else "dim"),
+                Text(f"{_SIGNS[state]} {state}", "" if stage.trainable else "dim"),
             )
         facts = Table.grid(padding=(0, 2))
         facts.add_column(no_wrap=True, style="dim")
@@ -153,7 +151,7 @@ class NetworkPane(Pane):
     def _warning(self, preview: NetworkPreview) -> Text:
         load = preview.load
         free = load.memory_total - load.memory_used
-        if preview.summary.total_mb * 2**20 <= free:
+        if preview.step.peak_bytes <= free:
             return Text("")
         return Text(
             "⚠ more than the free memory: a smaller batch, with accumulate, takes less",
@@ -209,26 +207,26 @@ class SamplesPane(Pane):
 
 def _facts(preview: NetworkPreview) -> list[tuple[str, str, str]]:
     """Return name, value and remark of what a step takes."""
-    summary, load = preview.summary, preview.load
-    free_mb = (load.memory_total - load.memory_used) / 2**20
+    step, load = preview.step, preview.load
     batch = "found at the start" if preview.batch_size is None else f"{preview.batch_size:,}"
     facts = [("batch size", batch, "")]
     if preview.images_a_step is not None:
         facts.append(("images a step", f"{preview.images_a_step:,}", ""))
     if preview.steps is not None:
         facts.append(("steps an epoch", f"{preview.steps:,}", ""))
-    whose = "of one image" if preview.batch_size is None else "of the batch"
+    if step.batch_size != preview.batch_size:
+        facts.append(("memory of", f"{step.batch_size} image{'s'[: step.batch_size - 1]}", ""))
     facts += [
-        ("parameters", _mb(summary.params_mb), ""),
-        ("forward/backward", _mb(summary.forward_backward_mb), whose),
-        ("together", _mb(summary.total_mb), "with the images, float32"),
-        ("free", _mb(free_mb), f"of {_mb(load.memory_total / 2**20)}, {literal(load.name).plain}"),
+        (name, _mb(size), remark) for name, size, remark in step_parts(step, preview.optimizer)
     ]
+    total = f"of {_mb(load.memory_total)}, {literal(load.name).plain}"
+    facts.append(("free", _mb(load.memory_total - load.memory_used), total))
     return facts
 
 
-def _mb(size: float) -> str:
-    return f"{size:,.0f} MB" if size >= 10 else f"{size:.2f} MB"
+def _mb(size: int) -> str:
+    mb = size / 2**20
+    return f"{mb:,.0f} MB" if mb >= 10 else f"{mb:.2f} MB"
 
 
 def _percent(part: int, whole: int) -> str:
