@@ -123,6 +123,8 @@ class Freeze(Section):
     """Epoch from which the frozen layers train too."""
     lr_scale: Positive = 1.0
     """Learning rate of layers unfrozen at unfreeze_at, relative to the others."""
+    keep_statistics: bool = False
+    """Keep the means and variances of the weights' batch norms: often better on few images."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check the policy, and that there is something to unfreeze."""
@@ -262,6 +264,8 @@ class Experiment(Section):
             wrong.append(
                 ("freeze.unfreeze_at", f"training ends before: train.epochs = {self.train.epochs}")
             )
+        if self.freeze.keep_statistics and self.model.weights == "none":
+            wrong.append(("freeze.keep_statistics", 'there are none with model.weights = "none"'))
         if self.optim.warmup_epochs >= self.train.epochs and self.optim.warmup_epochs:
             wrong.append(("optim.warmup_epochs", f"not below train.epochs = {self.train.epochs}"))
         return wrong

@@ -58,13 +58,13 @@ def unfreeze(network: Network) -> list[nn.Parameter]:
     return thawed
 
 
-def train_mode(network: Network) -> None:
+def train_mode(network: Network, *, keep_statistics: bool = False) -> None:
     """Put the network in training mode, but frozen parts in evaluation mode.
 
     A stage none of whose parameters trains keeps the statistics of its batch norms and skips
     none of its blocks (stochastic depth is there for the training of those blocks). Its dropout
     layers go on: they are noise in what later layers see. A batch norm is also kept where only
-    its own parameters are frozen.
+    its own parameters are frozen, and with ``keep_statistics`` wherever it is, but in the head.
     """
     network.module.train()
     frozen = [
@@ -76,9 +76,16 @@ def train_mode(network: Network) -> None:
     for name, layer in network.module.named_modules():
         if isinstance(layer, _DropoutNd):
             continue
-        affine = list(layer.parameters()) if isinstance(layer, _BatchNorm) else []
-        if under(name, frozen) or (affine and not any(p.requires_grad for p in affine)):
+        if under(name, frozen) or (
+            isinstance(layer, _BatchNorm)
+            and (_all_frozen(layer) or (keep_statistics and not under(name, network.head)))
+        ):
             layer.training = False
+
+
+def _all_frozen(layer: nn.Module) -> bool:
+    trains = [p.requires_grad for p in layer.parameters()]
+    return bool(trains) and not any(trains)
 
 
 def _is_frozen(network: Network, prefixes: tuple[str, ...]) -> bool:

@@ -58,6 +58,10 @@ def refused(make) -> list[str]:
             ),
             ["freeze.unfreeze_at", "optim.warmup_epochs"],
         ),
+        (
+            lambda: Experiment(data=DATA, model=MODEL, freeze=Freeze(keep_statistics=True)),
+            ["freeze.keep_statistics"],
+        ),
     ],
 )
 def test_impossible_combinations_are_refused_by_key(make, keys):

@@ -102,6 +102,20 @@ def test_trainable_parameters_of_every_policy(backbone):
         assert count_parameters(network) == (total, total - frozen), policy
 
 
+def test_statistics_kept_while_everything_trains():
+    network = small(head="mlp", head_hidden=6, head_batch_norm=True)
+    train_mode(network, keep_statistics=True)
+    kept = [name for name, layer in network.module.named_modules() if not layer.training]
+    norms = [name for name, layer in network.module.named_modules() if is_norm(layer)]
+    assert set(norms) - set(kept) == {"fc.1"}
+    assert kept == [name for name in norms if name != "fc.1"]
+    assert all(p.requires_grad for p in network.module.parameters())
+
+
+def is_norm(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)
+
+
 def test_too_many_stages():
     network = small()
     with pytest.raises(UserError) as raised:

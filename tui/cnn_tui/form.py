@@ -240,6 +240,7 @@ def _idle(texts: dict[str, str]) -> dict[str, str]:
     rules = {
         "head_hidden head_batch_norm": (texts["model.head"] != "mlp", "model", "head = mlp"),
         "unfreeze_at": (texts["freeze.policy"] == "none", "freeze", "a policy other than none"),
+        "keep_statistics": (texts["model.weights"] in ("", "none"), "freeze", "weights"),
         "lr_scale": (not texts["freeze.unfreeze_at"].strip(), "freeze", "unfreeze_at"),
         "policy": (bool(texts["augment.transforms"].strip()), "augment", "no transforms"),
         "momentum nesterov": (optimizer != "sgd", "optim", "name = sgd"),

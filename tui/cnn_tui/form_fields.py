@@ -20,7 +20,7 @@ Kind = Literal["choice", "switch", "number", "text", "lines", "words", "table", 
 _RARE: dict[str, tuple[str, ...]] = {
     "data": ("classes", "resize", "split_seed", "limit", "on_corrupt"),
     "model": ("head_batch_norm", "init", "cut"),
-    "freeze": ("lr_scale",),
+    "freeze": ("lr_scale", "keep_statistics"),
     "augment": ("transforms",),
     "optim": ("nesterov", "warmup_epochs", "clip_norm"),
     "train": (

@@ -192,7 +192,7 @@ class _Session:
             if warning := normalization_warning(config.model, config.data.normalize):
                 yield Notice(level="warning", text=warning)
         apply_freezing(network, config.freeze.policy)
-        train_mode(network)
+        train_mode(network, keep_statistics=config.freeze.keep_statistics)
         network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         batches = Batches(
             data.images_NHWC, data.labels, mean=data.mean, std=data.std, device=device

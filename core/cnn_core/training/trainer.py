@@ -158,7 +158,7 @@ class Trainer:
     def _epoch(self, control: Control) -> Generator[Event, None, None]:
         """Train one epoch, or the rest of it, and validate; return early if asked to stop."""
         state = self.state
-        train_mode(self.network)
+        train_mode(self.network, keep_statistics=self.config.freeze.keep_statistics)
         self._figures.restart_clock()
         for group in [] if state.finishing else self._plan.groups(state.epoch)[state.step :]:
             self._step(group)
