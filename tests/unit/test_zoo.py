@@ -31,7 +31,6 @@ TORCHVISION = {
     "efficientnet_v2_s": (64, 1280),
     "googlenet": (64, 1024),
     "inception_v3": (299, 2048),
-    "maxvit_t": (224, 512),
     "mnasnet0_5": (32, 1280),
     "mnasnet1_0": (32, 1280),
     "mobilenet_v2": (32, 1280),
@@ -49,9 +48,7 @@ TORCHVISION = {
     "squeezenet1_1": (64, 512),
     "swin_t": (64, 768),
     "swin_v2_t": (64, 768),
-    "vgg11_bn": (32, 4096),
     "vit_b_32": (64, 768),
-    "wide_resnet50_2": (64, 2048),
 }
 TIMM = {
     "convnext_atto": (64, 320),
@@ -75,7 +72,6 @@ OTHER_HEADS = {
     "timm:deit_tiny_distilled_patch16_224": (192 + 1) * CLASSES,
     "timm:levit_128s": (384 + 1) * CLASSES,
 }
-WITHOUT_BIAS = ("maxvit_t",)
 
 
 def built(name: str) -> Network:
@@ -85,8 +81,7 @@ def built(name: str) -> Network:
 
 def head_size(name: str) -> int:
     _, features = ZOO[name]
-    bias = 0 if name in WITHOUT_BIAS else CLASSES
-    return features * CLASSES + bias + OTHER_HEADS.get(name, 0)
+    return (features + 1) * CLASSES + OTHER_HEADS.get(name, 0)
 
 
 def images(name: str) -> Tensor:
