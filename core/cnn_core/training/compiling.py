@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from cnn_core.errors import first_line
+
 # From normalised images_NCHW to logits, and in training to those of auxiliary classifiers too.
 Forward = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 
@@ -21,8 +23,7 @@ def compiled_forward(module: nn.Module, warn: Callable[[str], None]) -> Forward:
         try:
             return forward(images_NCHW)
         except torch._dynamo.exc.TorchDynamoException as error:
-            reason = str(error).strip().partition("\n")[0]
-            warn(f"torch.compile failed, training goes on without: {reason}")
+            warn(f"torch.compile failed, training goes on without: {first_line(error)}")
             forward = module
             output: Tensor | tuple[Tensor, ...] = module(images_NCHW)
             return output
