@@ -125,6 +125,10 @@ class Freeze(Section):
     """Learning rate of layers unfrozen at unfreeze_at, relative to the others."""
     keep_statistics: bool = False
     """Keep the means and variances of the weights' batch norms: often better on few images."""
+    reuse: bool = True
+    """Compute what frozen layers give once, not in every epoch, where nothing random precedes."""
+    views: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Augment each image this many times in all, for reuse; default: anew in every epoch."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check the policy, and that there is something to unfreeze."""
@@ -135,6 +139,8 @@ class Freeze(Section):
             return [("unfreeze_at", 'nothing is frozen by policy = "none"')]
         if self.unfreeze_at is None and self.lr_scale != 1.0:
             return [("lr_scale", "applies to layers unfrozen later: set unfreeze_at as well")]
+        if self.views is not None and (self.policy == "none" or not self.reuse):
+            return [("views", "needs frozen layers and reuse = true")]
         return []
 
 
@@ -206,12 +212,22 @@ class Train(Section):
     """Arithmetic of the forward pass; "auto" is bf16 on GPUs that have it, else fp32."""
     compile: bool = False
     """Compile the network with torch.compile; falls back with a message."""
+    cuda_graphs: bool = False
+    """Record the compiled network as CUDA graphs: faster where a GPU waits for launches."""
+    tf32: bool = True
+    """Let fp32 convolutions and products round their factors to TF32 on GPUs that have it."""
     accumulate: Count = 1
     """Batches whose gradients are added up before a step of the optimizer."""
     checkpoint_every: Count = 1
     """Epochs between writes of last.pt (a better epoch and the end always write it)."""
     deterministic: bool = False
     """Only deterministic algorithms, so that runs on a GPU repeat bit for bit."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check that graphs are made of a compiled network."""
+        if self.cuda_graphs and not self.compile:
+            return [("cuda_graphs", "records what compile = true makes; set it as well")]
+        return []
 
 
 class Tracking(Section):
@@ -266,6 +282,8 @@ class Experiment(Section):
             )
         if self.freeze.keep_statistics and self.model.weights == "none":
             wrong.append(("freeze.keep_statistics", 'there are none with model.weights = "none"'))
+        if self.freeze.views and self.augment.policy == "none" and not self.augment.transforms:
+            wrong.append(("freeze.views", "there is no augmentation to draw views from"))
         if self.optim.warmup_epochs >= self.train.epochs and self.optim.warmup_epochs:
             wrong.append(("optim.warmup_epochs", f"not below train.epochs = {self.train.epochs}"))
         return wrong

@@ -1,10 +1,7 @@
 """Decoding all images into one array on the disk."""
 
 import dataclasses
-import json
 import math
-import os
-import shutil
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -17,11 +14,10 @@ from PIL import Image
 from cnn_core.datasets.decode import Corrupt, decode, fit
 from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.parallel import map_in_order
-from cnn_core.errors import UserError, printable
+from cnn_core.made_once import check_room, sync, write_meta
 from cnn_core.progress import Progress, Remark
 
 PIXELS = "pixels.npy"
-META = "meta.json"
 IMAGES_A_TASK = 64
 BYTES_A_TASK = 16_000_000
 
@@ -49,46 +45,27 @@ class Recipe:
 
 
 def build(
-    recipe: Recipe, settings: dict[str, Any], folder: Path
+    recipe: Recipe, settings: dict[str, Any], part: Path
 ) -> Generator[Progress | Remark, None, None]:
-    """Write ``folder`` with pixels.npy (uint8 NHWC) and meta.json, whole or not at all.
+    """Write pixels.npy (uint8 NHWC) and meta.json into the folder ``part``.
 
     Corrupt images are black in the array; meta.json holds ``settings`` and ``[position, why]``
     of each. States the cost first; raises UserError where the disk is too small for it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    yield _cost(recipe.shape, folder)
+    count, side = recipe.shape[:2]
+    yield check_room(
+        math.prod(recipe.shape),
+        part,
+        f"decoding once: {count:,} images of {side}x{side} pixels",
+        "make room, lower data.image_size or data.limit, or name another folder in CNN_TUI_CACHE",
+    )
     # Pillow warns about odd metadata; a data set with thousands of such files is still fine.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     Image.init()  # loads every plugin now, rather than in all threads at once
-    try:
-        part.mkdir()
-        with (part / PIXELS).open("wb") as file:
-            corrupt = yield from _write_pixels(recipe, file)
-            _sync(file)
-        with (part / META).open("wb") as file:
-            file.write(json.dumps({"settings": settings, "corrupt": corrupt}).encode())
-            _sync(file)
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def _cost(shape: tuple[int, ...], folder: Path) -> Remark:
-    needed, free = math.prod(shape), shutil.disk_usage(folder.parent).free
-    cost = (
-        f"{shape[0]:,} images of {shape[1]}x{shape[1]} pixels need {needed / 1e9:.2f} GB in "
-        f"{printable(folder.parent)}, where {free / 1e9:.2f} GB are free"
-    )
-    if needed > free:
-        raise UserError(
-            f"{cost}; make room, lower data.image_size or data.limit, or name another folder "
-            "in CNN_TUI_CACHE"
-        )
-    return Remark(f"decoding once: {cost}")
+    with (part / PIXELS).open("wb") as file:
+        corrupt = yield from _write_pixels(recipe, file)
+        sync(file)
+    write_meta(part, {"settings": settings, "corrupt": corrupt})
 
 
 def _write_pixels(
@@ -118,8 +95,3 @@ def _write_pixels(
         done += len(block_NHWC)
         yield Progress("decoding images", done, total)
     return all_corrupt
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

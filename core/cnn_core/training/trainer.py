@@ -3,23 +3,27 @@
 import dataclasses
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cnn_core.augment.catalog import Augmentation
 from cnn_core.backbones.network import Network
 from cnn_core.config import Experiment
 from cnn_core.freezing import train_mode, unfreeze
-from cnn_core.training.batches import Batches, EpochPlan, chunks, derived_seed
+from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import State, random_state, save_checkpoint, set_random_state
-from cnn_core.training.compiling import Forward, compiled_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
-from cnn_core.training.evaluation import Metrics, compute_logits, measure
+from cnn_core.training.evaluation import (
+    Metrics,
+    compute_logits,
+    evaluation_batch_size,
+    measure,
+)
 from cnn_core.training.events import (
     CheckpointName,
     CheckpointSaved,
@@ -35,8 +39,10 @@ from cnn_core.training.events import (
 from cnn_core.training.figures import StepFigures
 from cnn_core.training.loss import logits_and_loss
 from cnn_core.training.optimizer import add_unfrozen, build_optimizer, set_lr
+from cnn_core.training.plan import EpochPlan, chunks, derived_seed
 from cnn_core.training.schedule import PlateauState, lr_factor
-from cnn_core.training.state import Diverged, LoopState, Positions, check_weights
+from cnn_core.training.state import Diverged, LoopState, PartName, Positions, check_weights
+from cnn_core.training.supply import Inputs, Supply
 
 # Seconds between progress events: each reads figures from the device, which waits for it.
 _PROGRESS_INTERVAL_S = 0.5
@@ -52,14 +58,19 @@ class Trainer:
         *,
         batches: Batches,
         positions: Positions,
-        augmentation: Augmentation,
+        images: dict[PartName, Supply],
         device: torch.device,
         precision: Precision,
         batch_size: int,
         run_dir: Path,
         identity: dict[str, Any],
+        notices: list[Notice],
     ) -> None:
-        """``identity`` is what a checkpoint says of itself: config, classes, mean, std, …"""
+        """``images`` supply each part of the data set, whatever is frozen.
+
+        ``identity`` is what a checkpoint says of itself: config, classes, mean, std, …
+        ``notices`` may grow at any time, and are told between two steps.
+        """
         self.config, self.network = config, network
         self.batches, self.positions = batches, positions
         self.device, self.precision = device, precision
@@ -67,9 +78,8 @@ class Trainer:
         self.optimizer = build_optimizer(config.optim, network.module.parameters())
         self.plateau = PlateauState(config.optim)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-        self._forward: Forward = network.module
-        self._notices: list[Notice] = []
-        self._augmentation = augmentation
+        self._notices = notices
+        self._images, self._supplies = images, dict(images)
         self._run_dir, self._identity = run_dir, identity
         self._figures = StepFigures()
         # Position of last.pt, None where a rate was set since. A state without a step is no loss.
@@ -99,21 +109,24 @@ class Trainer:
         if self._saved != (self.state.epoch, self.state.step):
             yield from self.save("last")
 
-    def compile(self) -> None:
-        """Let torch compile the forward pass; where it can't, train without, and say so."""
+    @property
+    def frozen(self) -> bool:
+        """Whether there are layers that do not train in the epoch at hand."""
+        freeze = self.config.freeze
+        return freeze.policy != "none" and self.state.epoch < (freeze.unfreeze_at or math.inf)
 
-        def warn(text: str) -> None:
-            self._notices.append(Notice(level="warning", text=text))
+    def feed(self, part: PartName, supply: Supply) -> None:
+        """Take this part of the data set from another supply until layers are unfrozen."""
+        self._supplies[part] = supply
 
-        self._forward = compiled_forward(self.network.module, warn)
-
-    def evaluate(self, positions: Tensor) -> tuple[Tensor, Metrics]:
-        """Return the logits (N, classes) of these images, on the CPU, and their metrics."""
+    def evaluate(self, part: PartName) -> tuple[Tensor, Metrics]:
+        """Return the logits (N, classes) of a part's images, on the CPU, and their metrics."""
+        positions: Tensor = getattr(self.positions, part)
         logits = compute_logits(
             self.network.module,
-            self.batches,
+            self._supplies[part],
             positions,
-            batch_size=self.state.batch_size,
+            batch_size=evaluation_batch_size(self.state.batch_size, self.device),
             device=self.device,
             precision=self.precision,
         )
@@ -154,38 +167,42 @@ class Trainer:
 
     def _unfreeze(self) -> None:
         add_unfrozen(self.optimizer, unfreeze(self.network), self.config.freeze.lr_scale)
+        self._supplies = dict(self._images)
 
     def _epoch(self, control: Control) -> Generator[Event, None, None]:
         """Train one epoch, or the rest of it, and validate; return early if asked to stop."""
         state = self.state
         train_mode(self.network, keep_statistics=self.config.freeze.keep_statistics)
         self._figures.restart_clock()
-        for group in [] if state.finishing else self._plan.groups(state.epoch)[state.step :]:
-            self._step(group)
-            control.poll()
-            if (yield from self._answer(control)):
-                return
-            yield from self._take_finish(control)
-            if state.finishing:
-                break
-            if self._figures and self._figures.age_s >= _PROGRESS_INTERVAL_S:
-                yield self._flush()
+        groups = [] if state.finishing else self._plan.groups(state.epoch)[state.step :]
+        parts = [part for group in groups for part in chunks(group, state.batch_size)]
+        with closing(self._supplies["train"].load(parts, state.epoch)) as loaded:
+            for group in groups:
+                self._step(group, loaded)
+                control.poll()
+                if (yield from self._answer(control)):
+                    return
+                yield from self._take_finish(control)
+                if state.finishing:
+                    break
+                if self._figures and self._figures.age_s >= _PROGRESS_INTERVAL_S:
+                    yield self._flush()
         if self._figures:
             self._flush()
         yield from self._finish_epoch()
 
-    def _step(self, group: Tensor) -> None:
+    def _step(self, group: Tensor, loaded: Iterator[Inputs]) -> None:
         """One optimizer step over ``group`` (N,) positions, in batches whose gradients add up."""
-        state, train = self.state, self.config.train
+        state, train, supply = self.state, self.config.train, self._supplies["train"]
         generator = torch.Generator().manual_seed(
             derived_seed(self.config.seed, state.epoch, state.step)
         )
         self.optimizer.zero_grad(set_to_none=True)
         for part in chunks(group, state.batch_size):
-            pixels_NCHW, labels = self.batches.pixels(part), self.batches.labels(part)
-            pixels_NCHW, targets = self._augmentation(pixels_NCHW, labels, generator)
+            labels = self.batches.labels(part)
+            inputs, targets = supply.changed(next(loaded), labels, generator)
             with autocast(self.device, self.precision):
-                output = self._forward(self.batches.normalize(pixels_NCHW))
+                output = supply.output(inputs)
             logits, loss = logits_and_loss(
                 self.network, output, targets, label_smoothing=train.label_smoothing
             )
@@ -268,7 +285,7 @@ class Trainer:
     def _finish_epoch(self) -> Generator[Event, None, None]:
         state, started = self.state, time.perf_counter()
         check_weights(self.network.module, self.state)
-        val = self.evaluate(self.positions.val)[1] if len(self.positions.val) else None
+        val = self.evaluate("val")[1] if len(self.positions.val) else None
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
         if val is not None:
