@@ -219,7 +219,7 @@ class Train(Section):
     accumulate: Count = 1
     """Batches whose gradients are added up before a step of the optimizer."""
     checkpoint_every: Count = 1
-    """Epochs between writes of last.pt (a better epoch and the end always write it)."""
+    """Epochs between writes of last.pt (a better epoch and the end write it too)."""
     deterministic: bool = False
     """Only deterministic algorithms, so that runs on a GPU repeat bit for bit."""
 
