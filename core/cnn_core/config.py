@@ -166,7 +166,7 @@ class Optim(Section):
     """Nesterov's form of the momentum (SGD)."""
     weight_decay: NonNegative = 0.0
     """Weight decay: L2 for SGD and Adam, decoupled for AdamW."""
-    schedule: Literal["constant", "step", "cosine", "one_cycle", "plateau"] = "constant"
+    schedule: Literal["constant", "step", "cosine", "linear", "one_cycle", "plateau"] = "constant"
     """How the learning rate changes during training."""
     step_size: Count | None = None
     """step: epochs between decays. plateau: epochs without better val_acc before one."""
