@@ -50,6 +50,7 @@ from cnn_core.training.events import (
 from cnn_core.training.memory import Probe, is_out_of_memory
 from cnn_core.training.state import Diverged, Positions
 from cnn_core.training.trainer import Trainer
+from cnn_core.training.whitening import whiten
 
 _log = logging.getLogger(__name__)
 
@@ -200,6 +201,8 @@ class _Session:
         positions = Positions(
             *(torch.from_numpy(part) for part in (data.train, data.val, data.test))
         )
+        if checkpoint is None:
+            whiten(network, batches, positions.train)
         self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])
