@@ -16,6 +16,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TestViews = Literal["none", "flip", "flip-shift"]
 LONGEST_NAME = 120
 # Scalars and lists of them: all that TOML options of a backbone or a transform need.
 Options = dict[str, Any]
@@ -145,12 +146,14 @@ class Freeze(Section):
 
 
 class Augment(Section):
-    """Random changes of the training images, drawn anew for each image and epoch."""
+    """Random changes of the training images, drawn anew for each image and epoch; test views."""
 
     policy: str = "none"
     """Name of a set of transforms, such as flip-crop or trivial (docs/presets.md lists them)."""
     transforms: list[Options] | None = None
     """Transforms in order instead of a policy: {name = "random_crop", padding = 4}."""
+    test_views: TestViews = "none"
+    """What validation and test take the mean logits of: mirrored images too, and shifted ones."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check that one of policy and transforms decides."""
@@ -172,7 +175,7 @@ class Optim(Section):
     """Nesterov's form of the momentum (SGD)."""
     weight_decay: NonNegative = 0.0
     """Weight decay: L2 for SGD and Adam, decoupled for AdamW."""
-    schedule: Literal["constant", "step", "cosine", "one_cycle", "plateau"] = "constant"
+    schedule: Literal["constant", "step", "cosine", "linear", "one_cycle", "plateau"] = "constant"
     """How the learning rate changes during training."""
     step_size: Count | None = None
     """step: epochs between decays. plateau: epochs without better val_acc before one."""

@@ -50,6 +50,7 @@ from cnn_core.training.reuse import Reuse
 from cnn_core.training.state import Diverged, PartName, Positions
 from cnn_core.training.supply import ImageSupply, Output
 from cnn_core.training.trainer import Trainer
+from cnn_core.training.whitening import whiten
 
 _log = logging.getLogger(__name__)
 
@@ -199,6 +200,8 @@ class _Session:
         positions = Positions(
             *(torch.from_numpy(part) for part in (data.train, data.val, data.test))
         )
+        if checkpoint is None:
+            whiten(network, batches, positions.train)
         self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])
