@@ -1,0 +1,99 @@
+"""What all contestants train: a network, images, batches, arithmetic."""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cnn_core.backbones.network import build_network
+from cnn_core.config import Experiment
+from cnn_core.datasets.catalog import open_index
+from cnn_core.datasets.index import Images
+from cnn_core.datasets.prepare import Prepared, prepare
+
+TrainRound = Callable[[], int]
+"""Train one epoch; return how many images it took."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """A training that anybody can repeat: random crop of padding 4 and flip, SGD with momentum."""
+
+    experiment: Experiment
+    data: Prepared
+    data_dir: Path
+    cache_dir: Path
+    runs_dir: Path
+    """A folder for whatever a contestant writes."""
+    device: torch.device
+    files: tuple[Path, ...] | None
+    """Files of all training images, for contestants that decode; None: arrays are the source."""
+    _network: nn.Module
+
+    @property
+    def image_size(self) -> int:
+        """Side of an image in pixels."""
+        return self.data.images_NHWC.shape[1]
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a step; each of an epoch's steps is full."""
+        assert isinstance(self.experiment.train.batch_size, int)
+        return self.experiment.train.batch_size
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Classes of the training images, (N,) int64."""
+        return torch.from_numpy(self.data.labels[self.data.train])
+
+    def train_pixels(self) -> Images:
+        """Return a copy of all training images, uint8 NHWC."""
+        return self.data.images_NHWC[self.data.train]
+
+    def network(self) -> nn.Module:
+        """Return a copy of the network on the device, in training mode."""
+        return copy.deepcopy(self._network).to(self.device).train()
+
+    def sgd(self, network: nn.Module, *, fused: bool = False) -> torch.optim.SGD:
+        """Return the optimizer; ``fused`` where a contestant asks torch for its quickest steps."""
+        optim = self.experiment.optim
+        return torch.optim.SGD(
+            network.parameters(), lr=optim.lr, momentum=optim.momentum, fused=fused or None
+        )
+
+
+def task_of(
+    experiment: Experiment, data_dir: Path, folder: Path, cache_dir: Path, device: torch.device
+) -> Task:
+    """Read the data as the engine does, and build the network; what is written goes to folders."""
+    work = prepare(experiment.data, data_dir, cache_dir)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            data: Prepared = end.value
+            break
+    index = open_index(experiment.data, data_dir)
+    files = None
+    if index.files is not None and index.names:
+        paths = dict(zip(index.names, index.files, strict=True))
+        files = tuple(paths[data.names[position]] for position in data.train)
+    network = build_network(
+        experiment.model,
+        classes=len(data.classes),
+        image_size=data.images_NHWC.shape[1],
+        seed=experiment.seed,
+    )
+    return Task(
+        experiment=experiment,
+        data=data,
+        data_dir=data_dir,
+        cache_dir=cache_dir,
+        runs_dir=folder,
+        device=device,
+        files=files,
+        _network=network.module,
+    )
