@@ -21,12 +21,11 @@ from typing import Any
 
 import torch
 
-from cnn_core.config import Experiment
 from cnn_core.locations import default_data_dir
 from cnn_core.training.device import resolve_device
 from measuring import interleaved, machine, median_ratio, per_second, spread, table
 from peers.engine_run import EngineRun
-from peers.task import Task, TrainRound, task_of
+from peers.task import Task, TrainRound, experiment_of, task_of
 from stand_ins import data_dir_with
 
 
@@ -112,31 +111,10 @@ def main() -> None:
         print(
             f"{options.backbone} at {options.image_size} pixels, "
             f"{options.dataset if real else f'noise for {options.dataset}'}, batch size "
-            f"{batch_size}, {len(task.data.train)} images a round, rounds {options.rounds}"
+            f"{batch_size}, {task.images} images a round, rounds {options.rounds}"
         )
         print(machine(), flush=True)
         print(compare(task, chosen, options.rounds), flush=True)
-
-
-def experiment_of(
-    dataset: str, backbone: str, *, image_size: int, images: int, batch_size: int
-) -> Experiment:
-    """Return the training; ``images`` are rounded down to whole batches."""
-    if images < batch_size:
-        raise SystemExit(f"--images {images} is less than one batch of {batch_size}")
-    data: dict[str, Any] = {"dataset": dataset, "image_size": image_size, "val_fraction": 0.0}
-    data["limit"] = images // batch_size * batch_size
-    if dataset == "caltech101":
-        data["resize"] = image_size * 8 // 7
-    return Experiment.model_validate(
-        {
-            "data": data,
-            "model": {"backbone": backbone},
-            "augment": {"policy": "flip-crop"},
-            "optim": {"lr": 0.01, "momentum": 0.9},
-            "train": {"batch_size": batch_size, "drop_last": True},
-        }
-    )
 
 
 def prepared(task: Task, contestants: tuple[Contestant, ...]) -> dict[str, TrainRound]:

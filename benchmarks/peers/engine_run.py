@@ -25,7 +25,7 @@ class EngineRun:
         experiment = _endless(task.experiment, precision)
         places = Places(run_dir=run_dir, data_dir=task.data_dir, cache_dir=task.cache_dir)
         self.told: list[float] = []
-        self._images = len(task.data.train)
+        self._images = task.images
         self._events = stream(experiment, Control(), places, device=str(task.device))
         self._until(RunStarted)
 

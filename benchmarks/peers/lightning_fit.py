@@ -45,6 +45,6 @@ def prepare(task: Task) -> TrainRound:
     def train_round() -> int:
         trainer.fit_loop.max_epochs += 1
         trainer.fit(module, batches)
-        return len(batches) * task.batch_size
+        return task.images
 
     return train_round

@@ -17,10 +17,9 @@ def prepare(
     optimizer = task.sgd(network, fused=fused)
     images_NCHW, labels = first_batch(task)
     images_NCHW = images_NCHW.contiguous(memory_format=layout)
-    steps = len(task.data.train) // task.batch_size
 
     def train_round() -> int:
-        for _ in range(steps):
+        for _ in range(task.steps):
             optimizer.zero_grad()
             with autocast(task.device, precision):
                 logits = network(images_NCHW)
@@ -28,7 +27,7 @@ def prepare(
             optimizer.step()
         if task.device.type == "cuda":
             torch.cuda.synchronize(task.device)
-        return steps * task.batch_size
+        return task.images
 
     return train_round
 

@@ -29,10 +29,9 @@ def prepare(task: Task) -> TrainRound:
         verbose=0,
         device=str(task.device),
     ).initialize()
-    steps = len(task.data.train) // task.batch_size
 
     def train_round() -> int:
         network.partial_fit(dataset, y=None)
-        return steps * task.batch_size
+        return task.images
 
     return train_round

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,6 +46,16 @@ class Task:
         return self.experiment.train.batch_size
 
     @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self.data.train) // self.batch_size
+
+    @property
+    def images(self) -> int:
+        """Images of an epoch."""
+        return self.steps * self.batch_size
+
+    @property
     def labels(self) -> torch.Tensor:
         """Classes of the training images, (N,) int64."""
         return torch.from_numpy(self.data.labels[self.data.train])
@@ -63,6 +74,36 @@ class Task:
         return torch.optim.SGD(
             network.parameters(), lr=optim.lr, momentum=optim.momentum, fused=fused or None
         )
+
+
+def experiment_of(
+    dataset: str,
+    backbone: str,
+    *,
+    image_size: int,
+    images: int,
+    batch_size: int,
+    options: dict[str, Any] | None = None,
+) -> Experiment:
+    """Return the training; ``images`` are rounded down to whole batches.
+
+    ``options`` are those of the backbone.
+    """
+    if images < batch_size:
+        raise SystemExit(f"--images {images} is less than one batch of {batch_size}")
+    data: dict[str, Any] = {"dataset": dataset, "image_size": image_size, "val_fraction": 0.0}
+    data["limit"] = images // batch_size * batch_size
+    if dataset == "caltech101":
+        data["resize"] = image_size * 8 // 7
+    return Experiment.model_validate(
+        {
+            "data": data,
+            "model": {"backbone": backbone, "options": options or {}},
+            "augment": {"policy": "flip-crop"},
+            "optim": {"lr": 0.01, "momentum": 0.9},
+            "train": {"batch_size": batch_size, "drop_last": True},
+        }
+    )
 
 
 def task_of(
