@@ -7,9 +7,9 @@ arithmetic, the load of the card as its driver tells it while the engine trains,
 the card's peak that convolutions and matrix products make up. Then whole presets, from their first
 step to the end of the test. Noise stands in for data that are not in ``--data-dir``.
 
-    python benchmarks/gpu.py --device cpu --images 256 --batch-size 16 --epochs 1 --rounds 1
+    python benchmarks/gpu.py --device cpu --images 32 --batch-size 16 --epochs 1 --rounds 1
 
-tries all of it on a CPU, in a minute or two.
+tries all of it on a CPU in a few minutes, most of them VGG16's.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--watch", type=float, default=5.0, help="seconds to watch the load")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="networks with it in the name")
     parser.add_argument("--seeds", type=int, default=3, help="runs of cifar10-fast; 0: no presets")
-    parser.add_argument("--epochs", type=int, help="of the presets (default: their own)")
+    parser.add_argument("--epochs", type=int, help="of the presets, then without warm-up")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="in them")
     parser.add_argument("--data-dir", type=Path, default=default_data_dir())
     options = parser.parse_args()

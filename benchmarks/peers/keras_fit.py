@@ -8,14 +8,13 @@ from torch import Tensor
 from peers.loaders import quickest_loader
 from peers.task import Task, TrainRound
 
-os.environ["KERAS_BACKEND"] = "torch"
-
 Layout = Literal["channels_first", "channels_last"]
 
 
 def prepare(task: Task, *, layout: Layout) -> TrainRound:
     """Return a round that fits one epoch more; the small CNN only."""
-    os.environ["KERAS_TORCH_DEVICE"] = task.device.type  # read when Keras is imported
+    # Read when Keras is imported.
+    os.environ |= {"KERAS_BACKEND": "torch", "KERAS_TORCH_DEVICE": task.device.type}
     import keras
 
     if task.experiment.model.backbone != "cnn":

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnn_core.backbones.network import build_network
 from cnn_core.config import Experiment
-from cnn_core.datasets.catalog import open_index
+from cnn_core.datasets.catalog import DATASETS, open_index
 from cnn_core.datasets.index import Images
 from cnn_core.datasets.prepare import Prepared, prepare
 
@@ -117,11 +117,11 @@ def task_of(
         except StopIteration as end:
             data: Prepared = end.value
             break
-    index = open_index(experiment.data, data_dir)
     files = None
-    if index.files is not None and index.names:
-        paths = dict(zip(index.names, index.files, strict=True))
-        files = tuple(paths[data.names[position]] for position in data.train)
+    # CIFAR is published as arrays: nobody need decode it, even where it lies here as image files.
+    if DATASETS[experiment.data.dataset].native_size is None:
+        root = open_index(experiment.data, data_dir).root
+        files = tuple(root / data.names[position] for position in data.train)
     network = build_network(
         experiment.model,
         classes=len(data.classes),
