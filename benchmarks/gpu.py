@@ -27,7 +27,7 @@ from cnn_core.locations import default_data_dir
 from cnn_core.training.device import Precision, resolve_device, resolve_precision
 from cnn_tui.device_stats import DeviceStats
 from flops import flops_per_image, peak_flops
-from measuring import interleaved, machine, median_ratio, per_second, table
+from measuring import interleaved, machine, median_ratio, per_second, table, with_words
 from peers import engine_run, limit, plain_loop
 from peers.task import Task, experiment_of, task_of
 from preset_runs import preset_table
@@ -79,6 +79,8 @@ def main() -> None:
     if options.device is None and not torch.cuda.is_available():
         print("no GPU is visible to torch: nothing to measure (--device cpu tries the script)")
         return
+    cases = {case.name: case for case in CASES}
+    chosen = [cases[name] for name in with_words(list(cases), options.only)]
     device = resolve_device(options.device or "auto")
     precision = precision_of(device)
     torch.backends.cudnn.benchmark = True  # for everybody: shapes never change
@@ -86,9 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = []
-        for case in CASES:
-            if options.only and not any(word in case.name for word in options.only):
-                continue
+        for case in chosen:
             task, real = task_for(case, options, folder, device)
             rows.append(
                 (case.name + ("" if real else ", noise"), *measure(task, precision, options))

@@ -53,6 +53,14 @@ def interleaved(
     return figures
 
 
+def with_words(names: Sequence[str], words: Sequence[str] | None) -> list[str]:
+    """Return the names that hold any of the words, all without words; exit where none does."""
+    found = [name for name in names if not words or any(word in name for word in words)]
+    if not found:
+        raise SystemExit(f"--only {' '.join(words or ())}: in none of: {'; '.join(names)}")
+    return found
+
+
 def per_second(work: Callable[[], int]) -> Callable[[], float]:
     """Return a function that does the work and returns how many of its items a second took."""
 

@@ -16,6 +16,7 @@ import argparse
 import dataclasses
 import importlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import torch
 
 from cnn_core.locations import default_data_dir
 from cnn_core.training.device import resolve_device
-from measuring import interleaved, machine, median_ratio, per_second, spread, table
+from measuring import interleaved, machine, median_ratio, per_second, spread, table, with_words
 from peers.engine_run import EngineRun
 from peers.task import Task, TrainRound, experiment_of, task_of
 from stand_ins import data_dir_with
@@ -91,6 +92,10 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     from_files = options.dataset == "caltech101"
+    contestants = {
+        contestant.name: contestant for contestant in (FROM_FILES if from_files else DECODED)
+    }
+    chosen = [contestants[name] for name in with_words(list(contestants), options.only)]
     batch_size = options.batch_size or (64 if from_files else 128)
     images = options.images or (128 if from_files else 2560)
     experiment = experiment_of(
@@ -105,9 +110,6 @@ def main() -> None:
         data_dir, real = data_dir_with(options.dataset, options.data_dir, folder / "data", images)
         device = resolve_device(options.device)
         task = task_of(experiment, data_dir, folder, folder / "pixels", device)
-        chosen = FROM_FILES if from_files else DECODED
-        if options.only:
-            chosen = [c for c in chosen if any(word in c.name for word in options.only)]
         print(
             f"{options.backbone} at {options.image_size} pixels, "
             f"{options.dataset if real else f'noise for {options.dataset}'}, batch size "
@@ -117,7 +119,7 @@ def main() -> None:
         print(compare(task, chosen, options.rounds), flush=True)
 
 
-def prepared(task: Task, contestants: tuple[Contestant, ...]) -> dict[str, TrainRound]:
+def prepared(task: Task, contestants: Sequence[Contestant]) -> dict[str, TrainRound]:
     """Return the rounds of all contestants whose libraries are there; name the others."""
     rounds = {}
     for contestant in contestants:
@@ -129,9 +131,11 @@ def prepared(task: Task, contestants: tuple[Contestant, ...]) -> dict[str, Train
     return rounds
 
 
-def compare(task: Task, contestants: tuple[Contestant, ...], rounds: int) -> str:
+def compare(task: Task, contestants: Sequence[Contestant], rounds: int) -> str:
     """Return the table of all contestants' images/s."""
     by_name = prepared(task, contestants)
+    if not by_name:
+        raise SystemExit("nobody is left to measure")
     speeds = interleaved({name: per_second(train) for name, train in by_name.items()}, rounds)
     told = {name: train.told[1:] for name, train in by_name.items() if isinstance(train, EngineRun)}
     limits = {c.name: c.limit for c in contestants if c.limit is not None}
