@@ -8,11 +8,13 @@ are the medians, in thousands of images a second.
 import argparse
 import statistics
 import time
+from functools import partial
 
 import torch
 
 from cnn_core.augment.catalog import POLICIES, TRANSFORMS, build_augmentation
 from cnn_core.config import Augment
+from measuring import interleaved, machine, table
 
 BATCHES = {"32x32": (512, 32), "224x224": (64, 224)}
 CLASSES = 100
@@ -28,25 +30,24 @@ def main() -> None:
         **{f"policy {name}": Augment(policy=name) for name in POLICIES if name != "none"},
     }
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    print(f"threads {torch.get_num_threads()}, rounds {rounds}, thousands of images a second")
     columns = [(device, batch) for device in devices for batch in BATCHES]
-    print(f"{'':<26}" + "".join(f"{f'{device} {batch}':>14}" for device, batch in columns))
-    spent = {name: {column: [] for column in columns} for name in augments}
-    for _ in range(rounds + 1):
-        for name, augment in augments.items():
-            for device, batch in columns:
-                spent[name][device, batch].append(timed(augment, *BATCHES[batch], device))
-    for name, times in spent.items():
-        # The first round loads what is loaded once.
-        speeds = [
-            BATCHES[batch][0] / statistics.median(times[device, batch][1:]) / 1000
-            for device, batch in columns
-        ]
-        print(f"{name:<26}" + "".join(f"{speed:>14.3g}" for speed in speeds))
+    contestants = {
+        (name, device, batch): partial(speed, augment, *BATCHES[batch], device)
+        for name, augment in augments.items()
+        for device, batch in columns
+    }
+    speeds = interleaved(contestants, rounds)
+    rows = [
+        (name, *(f"{statistics.median(speeds[name, *column]) / 1000:.3g}" for column in columns))
+        for name in augments
+    ]
+    print(f"{machine()}, rounds {rounds}")
+    heads = [f"{device} {batch}" for device, batch in columns]
+    print(table(("thousands of images a second", *heads), rows))
 
 
-def timed(augment: Augment, count: int, side: int, device: str) -> float:
-    """Return the seconds that a batch takes, waiting for the device included."""
+def speed(augment: Augment, count: int, side: int, device: str) -> float:
+    """Return the images/s of a batch, waiting for the device included."""
     generator = torch.Generator().manual_seed(0)
     shape = (count, side, side, 3)
     images_NHWC = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
@@ -56,7 +57,7 @@ def timed(augment: Augment, count: int, side: int, device: str) -> float:
     started = time.perf_counter()
     result_NCHW, _ = augmentation(images_NCHW, labels, generator)
     result_NCHW[0, 0, 0, 0].item()
-    return time.perf_counter() - started
+    return count / (time.perf_counter() - started)
 
 
 if __name__ == "__main__":
