@@ -1,5 +1,6 @@
 """Splits: disjoint, stratified, repeatable, and refused in words where impossible."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,32 @@ def test_table() -> None:
         SplitRow(label=0, name="class0", train=2, val=0, test=0),
         SplitRow(label=1, name="class1", train=1, val=0, test=4),
     ]
+
+
+UNDIVIDED_INDEX = index_with((0, UNDIVIDED, 60), (1, UNDIVIDED, 40), (2, UNDIVIDED, 33))
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.31, 0.5])
+def test_a_noted_split_is_the_one_drawn_and_needs_no_scikit_learn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fraction: float
+) -> None:
+    section = data(split_seed=3, val_fraction=fraction, test_fraction=0.27)
+    everything, labels = np.arange(133), UNDIVIDED_INDEX.labels
+    rest, test = train_test_split(everything, test_size=0.27, stratify=labels, random_state=3)
+    train, val = train_test_split(rest, test_size=fraction, stratify=labels[rest], random_state=3)
+    drawn = divide(UNDIVIDED_INDEX, section, tmp_path)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    for split in (drawn, divide(UNDIVIDED_INDEX, section, tmp_path)):
+        assert split.train.tolist() == sorted(train)
+        assert split.val.tolist() == sorted(val)
+        assert split.test.tolist() == sorted(test)
+    with pytest.raises(ImportError):
+        divide(UNDIVIDED_INDEX, data(split_seed=4), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged"])
+def test_a_damaged_note_is_drawn_again(tmp_path: Path, content: bytes) -> None:
+    drawn = divide(UNDIVIDED_INDEX, data(), tmp_path)
+    for note in (tmp_path / "splits").iterdir():
+        note.write_bytes(content)
+    assert divide(UNDIVIDED_INDEX, data(), tmp_path).val.tolist() == drawn.val.tolist()

@@ -55,7 +55,7 @@ def prepare(
     if resize < image_size:
         raise UserError(f"data.resize: {resize} is below the image size, {image_size}")
     index = open_index(data, data_dir)
-    split = divide(index, data)
+    split = divide(index, data, cache_dir)
     if data.limit is not None:  # the rest need not be decoded
         index, split = _only_used(index, split)
     pixels = yield from load_pixels(index, image_size, resize, cache_dir)

@@ -1,13 +1,20 @@
 """Which images train, validate and test: disjoint, stratified by class, repeatable."""
 
+import contextlib
 import dataclasses
+import hashlib
 import math
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_core.config import Data
 from cnn_core.datasets.index import TEST, VAL, Index, Positions
 from cnn_core.errors import UserError, printable
+from cnn_core.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -30,22 +37,22 @@ class SplitRow:
     test: int
 
 
-def divide(index: Index, data: Data) -> Split:
+def divide(index: Index, data: Data, cache_dir: Path | None = None) -> Split:
     """Split the images; what the data set divides itself stays as it is.
 
     Without a test part, ``data.test_fraction`` of the images that no part has claimed is set
     aside first; without a validation part, ``data.val_fraction`` of the training images. Both
     are drawn by scikit-learn's ``train_test_split``, stratified, with ``data.split_seed``. At
-    most ``data.limit`` images of each part are kept. Raises UserError where a class is too small
-    to be split, or nothing is left to train on.
+    most ``data.limit`` images of each part are kept. What was drawn is noted in ``cache_dir``, if
+    given. Raises UserError where a class is too small to be split, or nothing is left to train on.
     """
     val = np.flatnonzero(index.parts == VAL)
     test = np.flatnonzero(index.parts == TEST)
     train = np.flatnonzero((index.parts != VAL) & (index.parts != TEST))
     if not len(test):
-        train, test = _set_aside(index, train, "test_fraction", data.test_fraction, data.split_seed)
+        train, test = _set_aside(index, train, "test_fraction", data, cache_dir)
     if not len(val):
-        train, val = _set_aside(index, train, "val_fraction", data.val_fraction, data.split_seed)
+        train, val = _set_aside(index, train, "val_fraction", data, cache_dir)
     if not len(train):
         raise UserError(f"data set {data.dataset!r}: no training images are left by the split")
     if data.limit is not None:
@@ -70,18 +77,50 @@ def split_table(index: Index, split: Split) -> list[SplitRow]:
 
 
 def _set_aside(
-    index: Index, positions: Positions, key: str, fraction: float, seed: int
+    index: Index,
+    positions: Positions,
+    key: Literal["test_fraction", "val_fraction"],
+    data: Data,
+    cache_dir: Path | None,
 ) -> tuple[Positions, Positions]:
     """Return the positions that stay, and the fraction of them that is set aside."""
+    fraction = getattr(data, key)
     if fraction == 0 or not len(positions):
         return positions, positions[:0]
     _check_sizes(index, positions, key, fraction)
+    stay, aside = _drawn(index.labels[positions], fraction, data.split_seed, cache_dir)
+    return positions[stay], positions[aside]
+
+
+def _drawn(
+    labels: NDArray[np.int64], fraction: float, seed: int, cache_dir: Path | None
+) -> tuple[Positions, Positions]:
+    """Return what scikit-learn's train_test_split makes of images with these labels.
+
+    It is noted, since importing scikit-learn takes longer than all else before the first step.
+    """
+    settings = f"{version('scikit-learn')} {fraction!r} {seed} ".encode()
+    name = hashlib.blake2b(settings + labels.tobytes(), digest_size=16).hexdigest()
+    note = None if cache_dir is None else cache_dir / "splits" / f"{name}.npy"
+    if note is not None and note.is_file():
+        with contextlib.suppress(ValueError, EOFError):  # damaged: drawn again
+            order: Positions = np.load(note)
+            return _parted(order, fraction)
     from sklearn.model_selection import train_test_split
 
-    stay, aside = train_test_split(
-        positions, test_size=fraction, stratify=index.labels[positions], random_state=seed
-    )
-    return stay, aside
+    everything = np.arange(len(labels))
+    parts = train_test_split(everything, test_size=fraction, stratify=labels, random_state=seed)
+    order = np.concatenate(parts)
+    if note is not None:
+        with contextlib.suppress(OSError):  # a folder that can't be written is told of later
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(note, lambda file: np.save(file, order), sync=False)
+    return _parted(order, fraction)
+
+
+def _parted(order: Positions, fraction: float) -> tuple[Positions, Positions]:
+    aside = math.ceil(len(order) * fraction)
+    return order[:-aside], order[-aside:]
 
 
 def _check_sizes(index: Index, positions: Positions, key: str, fraction: float) -> None:

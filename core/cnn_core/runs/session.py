@@ -15,6 +15,7 @@ from cnn_core.datasets.split import divide
 from cnn_core.errors import UserError, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
+from cnn_core.locations import cache_dir
 from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
@@ -48,7 +49,7 @@ def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None
             f"data set {experiment.data.dataset!r} in {printable(index.root)}: only the class "
             f"'{printable(index.classes[0])}', expected two or more to tell apart"
         )
-    split = divide(index, experiment.data)
+    split = divide(index, experiment.data, cache_dir())
     check_validation(experiment, len(split.val))
     assert experiment.data.image_size is not None
     network = build_network(
