@@ -76,12 +76,17 @@ def check_room(needed: int, folder: Path, cost: str, remedy: str) -> Remark:
     """Return the cost as a remark; raise UserError where the disk has no ``needed`` bytes left."""
     free = shutil.disk_usage(folder.parent).free
     text = (
-        f"{cost} need {needed / 1e9:.2f} GB in {printable(folder.parent)}, "
-        f"where {free / 1e9:.2f} GB are free"
+        f"{cost} need {size_text(needed)} in {printable(folder.parent)}, "
+        f"where {size_text(free)} are free"
     )
     if needed > free:
         raise UserError(f"{text}; {remedy}")
     return Remark(text)
+
+
+def size_text(size: float) -> str:
+    """Return bytes as people say them, in decimal units as disks are sold."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def sync(file: BinaryIO) -> None:

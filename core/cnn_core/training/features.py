@@ -28,6 +28,7 @@ from cnn_core.training.supply import Inputs, Output
 
 # Images that go through the fixed part at once: it keeps no activations for a backward pass.
 _AT_ONCE = 64
+_WORTH_TELLING = 1e9
 # Share of the disk that all stored features together may take; those unused for longest go first.
 DISK_SHARE = 0.1
 
@@ -116,12 +117,14 @@ def stored_features(
     shapes = [(rows, *_stored_shape(feature)) for feature in division.features]
 
     def make(part: Path) -> Generator[Progress | Remark, None, None]:
-        yield check_room(
+        cost = check_room(
             rows * division.bytes_per_image,
             part,
             f"computing once what the frozen layers give: features of {rows:,} images",
             "make room, or set freeze.reuse = false",
         )
+        if rows * division.bytes_per_image > _WORTH_TELLING:
+            yield cost
         with ExitStack() as stack:
             files = [
                 stack.enter_context((part / _name(number)).open("wb"))

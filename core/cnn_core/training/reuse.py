@@ -13,6 +13,7 @@ from cnn_core.backbones.structure import Network
 from cnn_core.config import Experiment
 from cnn_core.datasets.pixels import MEMORY_SHARE
 from cnn_core.freezing import train_mode
+from cnn_core.made_once import size_text
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
@@ -65,7 +66,13 @@ class Reuse:
             name = json.dumps(augment.model_dump(), sort_keys=True)
             views = Views(freeze.views, self._augmentation, self._config.seed, name)
         train_mode(self._network, keep_statistics=freeze.keep_statistics)
-        return (yield from self._supply(positions, views, wrap))
+        supply = yield from self._supply(positions, views, wrap)
+        if supply is not None:
+            yield Remark(
+                "the frozen layers run once for each image, and their features are kept; "
+                "freeze.reuse = false runs them in every epoch"
+            )
+        return supply
 
     def evaluation(
         self, positions: Tensor
@@ -87,7 +94,7 @@ class Reuse:
         if needed > MEMORY_SHARE * available:
             yield Remark(
                 f"the frozen layers run in every epoch: their features would take "
-                f"{needed / 1e9:.2f} GB, and {available / 1e9:.2f} GB of memory are available"
+                f"{size_text(needed)}, and {size_text(available)} of memory are available"
             )
             return None
         arrays = yield from stored_features(
