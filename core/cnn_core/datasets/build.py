@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
-from cnn_core.datasets.decode import Corrupt, decode, fit
+from cnn_core.datasets.decode import MAX_PIXELS, Corrupt, decode
 from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.parallel import map_in_order
 from cnn_core.errors import UserError, printable
@@ -41,11 +41,13 @@ class Recipe:
 
     def decode_at(self, position: int) -> Images | Corrupt:
         """Return the pixels of an image, uint8 (image_size, image_size, 3), or why not."""
+        from cnn_core.datasets.tensors import fit
+
         index, name = self.index, self.index.names[position]
         if index.files is not None:
             return decode(index.files[position], name, self.image_size, self.resize)
         assert index.array_NHWC is not None
-        return fit(Image.fromarray(index.array_NHWC[position]), self.image_size, self.resize)
+        return fit(index.array_NHWC[position], self.image_size, self.resize, MAX_PIXELS)
 
 
 def build(

@@ -1,6 +1,7 @@
 """The decoded pixels of a data set: made once, kept on the disk, opened at once afterwards.
 
-A cache is a folder ``<key>`` with ``pixels.npy`` and ``meta.json``. It is made as ``<key>.part``
+A cache is a folder ``<key>`` with ``pixels.npy`` and ``meta.json``, and later what is measured of
+the pixels. It is made as ``<key>.part``
 by whoever holds ``<key>.lock``, and renamed when it is whole. A lock ends with its process.
 """
 
@@ -33,11 +34,15 @@ LOCK_POLL_S = 0.2
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """Images (N,S,S,3); the corrupt ones, by position, are black."""
+    """Images (N,S,S,3); the corrupt ones, by position, are black.
+
+    ``folder`` holds them, and what else is to be kept of them; None where nothing was decoded.
+    """
 
     images_NHWC: Images
     corrupt: dict[int, Corrupt]
     fingerprint: str
+    folder: Path | None
 
 
 def load_pixels(
@@ -56,7 +61,7 @@ def load_pixels(
             array_NHWC is not None
             and array_NHWC.shape[1:3] == (resize, resize) == (image_size,) * 2
         ):
-            return Pixels(array_NHWC, {}, content)
+            return Pixels(array_NHWC, {}, content, None)
         settings = {
             "content": content,
             "image_size": image_size,
@@ -77,7 +82,7 @@ def load_pixels(
                 f"the pixels take {needed / 1e9:.2f} GB and {available / 1e9:.2f} GB of memory are "
                 "available: training may wait for the disk"
             )
-        return Pixels(np.load(folder / PIXELS, mmap_mode="r"), corrupt, content)
+        return Pixels(np.load(folder / PIXELS, mmap_mode="r"), corrupt, content, folder)
     except OSError as error:
         raise UserError(
             f"{printable(error.filename or cache_dir)}: {error.strerror or error}; decoded pixels "

@@ -64,7 +64,9 @@ def prepare(
         split = _without(split, pixels.corrupt)
         if not len(split.train):
             raise UserError(f"data set {data.dataset!r}: every training image is corrupt")
-    mean, std = yield from mean_and_std(pixels.images_NHWC, split.train, data.normalize)
+    mean, std = yield from mean_and_std(
+        pixels.images_NHWC, split.train, data.normalize, pixels.folder
+    )
     return Prepared(
         classes=index.classes,
         images_NHWC=pixels.images_NHWC,
