@@ -1,4 +1,4 @@
-"""One image file to square 8-bit RGB pixels.
+"""One image file to 8-bit RGB pixels, square or whole.
 
 Pillow says what a file is and decodes it, but for the plain JPEGs, which torchvision decodes
 faster to the same pixels, and where that refuses one, Pillow has the last word.
@@ -6,6 +6,7 @@ faster to the same pixels, and where that refuses one, Pillow has the last word.
 
 import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,67 @@ def decode(path: Path, name: str, image_size: int, resize: int) -> Images | Corr
     The first frame, turned upright by its EXIF orientation; transparent pixels on white; 16-bit
     and float grey scaled to 8 bits; then ``fit``.
     """
+    return _decode(path, name, lambda pixels_HWC: fit(pixels_HWC, image_size, resize))
+
+
+def decode_whole(path: Path, name: str, largest_short: int) -> Images | Corrupt:
+    """Do as ``decode`` does, without a crop: uint8 (height, width, 3).
+
+    Where the shorter side is longer than ``largest_short``, it is scaled to that.
+    """
+    return _decode(path, name, lambda pixels_HWC: _shrunk(pixels_HWC, largest_short))
+
+
+def whole_bytes(path: Path, largest_short: int) -> int:
+    """Return the number of bytes of what ``decode_whole`` gives, 0 where the header is broken."""
+    try:
+        with Image.open(path) as image:
+            height, width = _shrunk_size((image.height, image.width), largest_short)
+    except Exception:  # noqa: BLE001 - told as corrupt when it is decoded
+        return 0
+    return 3 * height * width
+
+
+def fit(pixels_HWC: Images, image_size: int, resize: int) -> Images:
+    """Scale the shorter side to ``resize`` and cut out the centre, (image_size, image_size, 3).
+
+    torchvision's ``Resize(resize)`` and ``CenterCrop(image_size)``, but for the rounding that
+    ``tensors.resized`` tells of. Raises ValueError where the scaled image would be too large;
+    ``resize`` is not below ``image_size``.
+    """
+    from cnn_core.datasets.tensors import resized
+
+    height, width = pixels_HWC.shape[:2]
+    size = _scaled_size((height, width), resize)
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are too long and thin to scale")
+    top, left = (round((side - image_size) / 2) for side in size)
+    return resized(pixels_HWC, size)[top : top + image_size, left : left + image_size]
+
+
+def _shrunk(pixels_HWC: Images, largest_short: int) -> Images:
+    from cnn_core.datasets.tensors import resized
+
+    height, width = pixels_HWC.shape[:2]
+    return resized(pixels_HWC, _shrunk_size((height, width), largest_short))
+
+
+def _shrunk_size(size: tuple[int, int], largest_short: int) -> tuple[int, int]:
+    return _scaled_size(size, largest_short) if min(size) > largest_short else size
+
+
+def _scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:
+    """Return (height, width) scaled so that the shorter side is ``short``, as torchvision does."""
+    height, width = size
+    if width <= height:
+        return int(short * height / width), short
+    return short, int(short * width / height)
+
+
+def _decode(path: Path, name: str, finish: Callable[[Images], Images]) -> Images | Corrupt:
     # Not below, where a torch that can't be imported would be taken for a broken image; and not
     # above, for lists of data sets show at once.
-    from cnn_core.datasets.tensors import fit
+    import cnn_core.datasets.tensors  # noqa: F401
 
     try:
         content = path.read_bytes()
@@ -48,7 +107,7 @@ def decode(path: Path, name: str, image_size: int, resize: int) -> Images | Corr
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 return Corrupt(name, f"{image.width}x{image.height} pixels, above {MAX_PIXELS}")
-            return fit(_pixels(image, content), image_size, resize, MAX_PIXELS)
+            return finish(_pixels(image, content))
     except UnidentifiedImageError:
         return Corrupt(name, "not an image that Pillow can read")
     except MemoryError:

@@ -22,28 +22,19 @@ def pixels_of_jpeg(content: bytes) -> Images | None:
     return pixels_HWC
 
 
-def fit(pixels_HWC: Images, image_size: int, resize: int, max_pixels: int) -> Images:
-    """Scale the shorter side to ``resize`` and cut out the centre, (image_size, image_size, 3).
+def resized(pixels_HWC: Images, size: tuple[int, int]) -> Images:
+    """Return pixels resized to ``size`` = (height, width), bilinear and antialiased.
 
-    torchvision's ``Resize(resize)`` (bilinear, antialiased) and ``CenterCrop(image_size)``. From
-    what Pillow computes for them, whose weights have more bits, a pixel differs by 2 levels of 255
-    at most, and all by a quarter of a level in the mean; photographs by about 0.001. Raises
-    ValueError where the scaled image would have more than ``max_pixels``; ``resize`` is not below
-    ``image_size``.
+    From what Pillow computes, whose weights have more bits, a pixel differs by 2 levels of 255 at
+    most, and all by a quarter of a level in the mean; photographs by about 0.001.
     """
-    height, width = pixels_HWC.shape[:2]
-    short, long = sorted((height, width))
-    scaled = int(resize * long / short)
-    if resize * scaled > max_pixels:
-        raise ValueError(f"{width}x{height} pixels are too long and thin to scale")
-    size = (scaled, resize) if width <= height else (resize, scaled)
-    if size != (height, width):
-        # Strides of channels_last, also along the batch: the kernel for them is twice as fast.
-        image_NCHW = _tensor(pixels_HWC)[None].permute(0, 3, 1, 2)
-        image_NCHW = interpolate(image_NCHW, size, mode="bilinear", antialias=True)
-        pixels_HWC = image_NCHW[0].permute(1, 2, 0).numpy()
-    top, left = (round((side - image_size) / 2) for side in size)
-    return pixels_HWC[top : top + image_size, left : left + image_size]
+    if size == pixels_HWC.shape[:2]:
+        return pixels_HWC
+    # Strides of channels_last, also along the batch: the kernel for them is twice as fast.
+    image_NCHW = _tensor(pixels_HWC)[None].permute(0, 3, 1, 2)
+    image_NCHW = interpolate(image_NCHW, size, mode="bilinear", antialias=True)
+    resized_HWC: Images = image_NCHW[0].permute(1, 2, 0).numpy()
+    return resized_HWC
 
 
 def _tensor(array: Images) -> torch.Tensor:
