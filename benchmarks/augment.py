@@ -2,7 +2,8 @@
 
 Whole batches of noise, 512 of 32x32 pixels and 64 of 224x224, on the CPU and on a GPU if there is
 one. Rounds are interleaved, so that a busy moment does not fall on one transform alone; printed
-are the medians, in thousands of images a second.
+are the medians, in thousands of images a second. The last row is a resized crop from whole images
+of 300x200 pixels, as ``data.whole`` keeps them.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import time
 import torch
 
 from cnn_core.augment.catalog import POLICIES, TRANSFORMS, build_augmentation
+from cnn_core.augment.parts import WholeTensors, random_parts
+from cnn_core.augment.resampling import RandomResizedCropOptions
 from cnn_core.config import Augment
 
 BATCHES = {"32x32": (512, 32), "224x224": (64, 224)}
@@ -32,7 +35,11 @@ def main() -> None:
     columns = [(device, batch) for device in devices for batch in BATCHES]
     print(f"{'':<26}" + "".join(f"{f'{device} {batch}':>14}" for device, batch in columns))
     spent = {name: {column: [] for column in columns} for name in augments}
+    parts = "parts of whole images"
+    spent[parts] = {column: [] for column in columns}
     for _ in range(rounds + 1):
+        for device, batch in columns:
+            spent[parts][device, batch].append(timed_parts(*BATCHES[batch], device))
         for name, augment in augments.items():
             for device, batch in columns:
                 spent[name][device, batch].append(timed(augment, *BATCHES[batch], device))
@@ -55,6 +62,24 @@ def timed(augment: Augment, count: int, side: int, device: str) -> float:
     augmentation = build_augmentation(augment, CLASSES)
     started = time.perf_counter()
     result_NCHW, _ = augmentation(images_NCHW, labels, generator)
+    result_NCHW[0, 0, 0, 0].item()
+    return time.perf_counter() - started
+
+
+def timed_parts(count: int, side: int, device: str) -> float:
+    """Return the seconds that a batch of parts of whole images takes."""
+    generator = torch.Generator().manual_seed(0)
+    height, width = 200, 300
+    pixels = torch.randint(0, 256, (count * height * width * 3,), dtype=torch.uint8)
+    whole = WholeTensors(
+        pixels.to(device),
+        torch.arange(count) * (height * width * 3),
+        torch.tensor([[height, width]]).repeat(count, 1),
+    )
+    started = time.perf_counter()
+    result_NCHW = random_parts(
+        whole, torch.arange(count), side, RandomResizedCropOptions(), generator
+    )
     result_NCHW[0, 0, 0, 0].item()
     return time.perf_counter() - started
 
