@@ -5,12 +5,12 @@ and reduction to columns included, after one that is not counted.
 """
 
 import argparse
-import statistics
 import time
 
 import numpy as np
 
 from cnn_tui.charts.plot import Curve, View, compose
+from measuring import spread, table
 
 SIZES = ((80, 20), (120, 40), (200, 60))
 POINTS = (100, 1_000, 10_000, 100_000)
@@ -21,15 +21,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=21)
     times = parser.parse_args().times
-    print(f"{'size':<10} {'points':>8} {'median':>8} {'min':>8} {'max':>8}  ms")
+    rows = []
     for width, height in SIZES:
         for points in POINTS:
             spent = [1e3 * seconds for seconds in timed(noisy(points), width, height, times)]
-            size = f"{width}x{height}"
-            print(
-                f"{size:<10} {points:>8} {statistics.median(spent):>8.1f} {min(spent):>8.1f} "
-                f"{max(spent):>8.1f}"
-            )
+            rows.append((f"{width}x{height}", str(points), *spread(spent, ".1f")))
+    print(table(("ms of drawing", "points", "median", "min", "max"), rows))
 
 
 def noisy(points: int) -> list[Curve]:

@@ -2,24 +2,20 @@
 
 Plain Pillow, torchvision's decoder with its transforms v2, and ours, on files of the data set: one
 thread, then a thread for each core. Each way resizes the shorter side to 256 pixels and cuts out
-224. Rounds are interleaved, so that a busy moment does not fall on one way alone; printed are the
-medians, a core's by the time of its own thread. Then the whole data set: the first start, which
-decodes, and the next ones. Where the data set is missing, the same is done with 600 pictures made
-for it.
+224. Printed are medians of rounds in turn, a core's by the time of its own thread. Then the whole
+data set: the first start, which decodes, and the next ones. Where the data set is missing, the
+same is done with 600 pictures made for it.
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-# A thread for each core decodes: those that torch adds would be in their way.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
@@ -34,6 +30,7 @@ from cnn_core.datasets.parallel import map_in_order, usable_cores
 from cnn_core.datasets.prepare import prepare
 from cnn_core.errors import UserError
 from cnn_core.locations import default_data_dir
+from measuring import interleaved, machine, median_ratio, table
 
 RESIZE, SIZE = 256, 224
 WARM_STARTS = 5
@@ -102,21 +99,25 @@ def main() -> None:
 
 def compare(files: Sequence[Path], rounds: int) -> None:
     """Print images a second for each way."""
-    speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
-    for _ in range(rounds + 1):
-        for name, way in WAYS.items():
-            speeds[name].append((a_core(way, files), all_cores(way, files)))
-    cores = usable_cores()
-    print(f"{len(files)} files, {rounds} rounds, images a second")
-    print(f"{'':<20}{'a core':>10}{'ratio':>8}{f'{cores} cores':>12}{'ratio':>8}")
-    # The first round loads what is loaded once.
-    medians = {
-        name: [statistics.median(column) for column in zip(*rows[1:], strict=True)]
-        for name, rows in speeds.items()
-    }
-    first = medians["plain Pillow"]
-    for name, (one, every) in medians.items():
-        print(f"{name:<20}{one:>10.0f}{one / first[0]:>8.2f}{every:>12.0f}{every / first[1]:>8.2f}")
+    columns = {"a core": a_core, f"{usable_cores()} cores": all_cores}
+    speeds = interleaved(
+        {
+            (name, column): partial(measure, way, files)
+            for name, way in WAYS.items()
+            for column, measure in columns.items()
+        },
+        rounds,
+    )
+    print(f"{machine()}, {len(files)} files, rounds {rounds}")
+    rows = []
+    for name in WAYS:
+        row = [name]
+        for column in columns:
+            figures, plain = speeds[name, column], speeds["plain Pillow", column]
+            row += [f"{statistics.median(figures):.0f}", f"{median_ratio(figures, plain):.2f}"]
+        rows.append(row)
+    heads = [head for column in columns for head in (column, "ratio")]
+    print(table(("images a second", *heads), rows))
 
 
 def a_core(way: Callable[[Path], Any], files: Sequence[Path]) -> float:

@@ -16,6 +16,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TestViews = Literal["none", "flip", "flip-shift"]
 LONGEST_NAME = 120
 # Scalars and lists of them: all that TOML options of a backbone or a transform need.
 Options = dict[str, Any]
@@ -127,6 +128,10 @@ class Freeze(Section):
     """Learning rate of layers unfrozen at unfreeze_at, relative to the others."""
     keep_statistics: bool = False
     """Keep the means and variances of the weights' batch norms: often better on few images."""
+    reuse: bool = True
+    """Compute what frozen layers give once, not in every epoch, where nothing random precedes."""
+    views: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Augment each image this many times in all, for reuse; default: anew in every epoch."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check the policy, and that there is something to unfreeze."""
@@ -137,16 +142,20 @@ class Freeze(Section):
             return [("unfreeze_at", 'nothing is frozen by policy = "none"')]
         if self.unfreeze_at is None and self.lr_scale != 1.0:
             return [("lr_scale", "applies to layers unfrozen later: set unfreeze_at as well")]
+        if self.views is not None and (self.policy == "none" or not self.reuse):
+            return [("views", "needs frozen layers and reuse = true")]
         return []
 
 
 class Augment(Section):
-    """Random changes of the training images, drawn anew for each image and epoch."""
+    """Random changes of the training images, drawn anew for each image and epoch; test views."""
 
     policy: str = "none"
     """Name of a set of transforms, such as flip-crop or trivial (docs/presets.md lists them)."""
     transforms: list[Options] | None = None
     """Transforms in order instead of a policy: {name = "random_crop", padding = 4}."""
+    test_views: TestViews = "none"
+    """What validation and test take the mean logits of: mirrored images too, and shifted ones."""
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check that one of policy and transforms decides."""
@@ -168,7 +177,7 @@ class Optim(Section):
     """Nesterov's form of the momentum (SGD)."""
     weight_decay: NonNegative = 0.0
     """Weight decay: L2 for SGD and Adam, decoupled for AdamW."""
-    schedule: Literal["constant", "step", "cosine", "one_cycle", "plateau"] = "constant"
+    schedule: Literal["constant", "step", "cosine", "linear", "one_cycle", "plateau"] = "constant"
     """How the learning rate changes during training."""
     step_size: Count | None = None
     """step: epochs between decays. plateau: epochs without better val_acc before one."""
@@ -208,12 +217,22 @@ class Train(Section):
     """Arithmetic of the forward pass; "auto" is bf16 on GPUs that have it, else fp32."""
     compile: bool = False
     """Compile the network with torch.compile; falls back with a message."""
+    cuda_graphs: bool = False
+    """Record the compiled network as CUDA graphs: faster where a GPU waits for launches."""
+    tf32: bool = True
+    """Let fp32 convolutions and products round their factors to TF32 on GPUs that have it."""
     accumulate: Count = 1
     """Batches whose gradients are added up before a step of the optimizer."""
     checkpoint_every: Count = 1
-    """Epochs between writes of last.pt (a better epoch and the end always write it)."""
+    """Epochs between writes of last.pt (a better epoch and the end write it too)."""
     deterministic: bool = False
     """Only deterministic algorithms, so that runs on a GPU repeat bit for bit."""
+
+    def impossible(self) -> list[tuple[str, str]]:
+        """Check that graphs are made of a compiled network."""
+        if self.cuda_graphs and not self.compile:
+            return [("cuda_graphs", "records what compile = true makes; set it as well")]
+        return []
 
 
 class Tracking(Section):
@@ -268,6 +287,8 @@ class Experiment(Section):
             )
         if self.freeze.keep_statistics and self.model.weights == "none":
             wrong.append(("freeze.keep_statistics", 'there are none with model.weights = "none"'))
+        if self.freeze.views and self.augment.policy == "none" and not self.augment.transforms:
+            wrong.append(("freeze.views", "there is no augmentation to draw views from"))
         if self.optim.warmup_epochs >= self.train.epochs and self.optim.warmup_epochs:
             wrong.append(("optim.warmup_epochs", f"not below train.epochs = {self.train.epochs}"))
         return wrong

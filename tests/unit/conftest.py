@@ -1,6 +1,7 @@
 """A laboratory that trains tiny networks on generated images, shared by the training tests."""
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from cnn_core.config import Experiment
+from cnn_core.training import saver
 from cnn_core.training.checkpoint import load_checkpoint
 from cnn_core.training.control import Control, RequestKind
 from cnn_core.training.engine import Places, stream
@@ -130,6 +132,8 @@ def _images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def lab(_images: tuple[Path, Path], tmp_path: Path) -> Lab:
+def lab(_images: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    # Epochs here take milliseconds: checkpoints would be written when the clock wants them.
+    monkeypatch.setattr(saver, "TIME_SHARE", math.inf)
     data_dir, cache_dir = _images
     return Lab(data_dir, cache_dir, tmp_path)

@@ -13,7 +13,7 @@ import torchvision
 from cnn_core.backbones import facts
 from cnn_core.errors import UserError
 
-OWN = {"cnn": 32, "convnet": 32, "mlp": 32, "small_vgg": 32, "strided_cnn": 32}
+OWN = {"airbench": 32, "cnn": 32, "convnet": 32, "mlp": 32, "small_vgg": 32, "strided_cnn": 32}
 OFFLINE = {"efficientnet_lite0": 224}
 UPDATE = bool(os.environ.get("UPDATE_FACTS"))
 

@@ -47,6 +47,7 @@ def test_choices_are_those_of_the_registries() -> None:
         "constant",
         "step",
         "cosine",
+        "linear",
         "one_cycle",
         "plateau",
     }

@@ -51,6 +51,23 @@ def test_cosine_equals_torchs_by_step():
     assert ours(optim) == pytest.approx(reference)
 
 
+def test_linear_equals_torchs_by_step():
+    optim = Optim(lr=0.3, schedule="linear")
+    reference = torchs(
+        lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 - step / (EPOCHS * STEPS)),
+        lr=0.3,
+        per_step=True,
+    )
+    assert ours(optim) == pytest.approx(reference)
+
+
+def test_linear_falls_straight_from_the_warmup_to_nothing():
+    rates = ours(Optim(lr=1.0, schedule="linear", warmup_epochs=2.0))
+    assert rates[:14] == pytest.approx([(step + 1) / 14 for step in range(14)])
+    falling = EPOCHS * STEPS - 14
+    assert rates[14:] == pytest.approx([1 - step / falling for step in range(falling)])
+
+
 def test_one_cycle_equals_torchs():
     optim = Optim(lr=0.3, schedule="one_cycle")
     reference = torchs(

@@ -19,7 +19,7 @@ from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import RunFinished, RunStarted, StepsDone
 
 NAMES = sorted(shipped_presets())
-SHORT_NAMES = {"digits", "vgg16"}
+SHORT_NAMES = {"cifar10-fast", "digits", "vgg16"}
 SINGLE_RUNS = {
     *("S1.1", "S1.3", "S1.4", "S1.5", "S1.6", "S1.7"),
     *("S2.1", "S2.2", "S2.3", "S2.4", "S2.5", "S2.6"),

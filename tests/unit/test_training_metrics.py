@@ -13,9 +13,9 @@ from cnn_core.augment.catalog import build_augmentation
 from cnn_core.backbones.network import build_network
 from cnn_core.datasets.prepare import prepare
 from cnn_core.training import trainer
-from cnn_core.training.batches import derived_seed, epoch_order
 from cnn_core.training.evaluation import measure
 from cnn_core.training.events import EpochFinished, StepsDone
+from cnn_core.training.plan import derived_seed, epoch_order
 
 # Too low to move a weight of float32: every figure is that of the initial network.
 STILL = {"name": "sgd", "lr": 1e-30, "momentum": 0.0}

@@ -29,6 +29,12 @@ CASES: dict[str, dict[str, Any]] = {
     "cosine": {"optim": {"schedule": "cosine", "warmup_epochs": 1.5}},
     "one cycle": {"optim": {"schedule": "one_cycle"}},
     "plateau": {"optim": {"schedule": "plateau", "step_size": 1, "gamma": 0.5, "lr": 1e-6}},
+    "linear": {"optim": {"schedule": "linear", "warmup_epochs": 0.5}},
+    "whitening": {
+        "data": {"image_size": 32},
+        "model": {"backbone": "airbench", "options": {"widths": [4, 6, 6]}},
+        "freeze": {"policy": "first:1", "unfreeze_at": 2, "lr_scale": 0.5},
+    },
     "accumulate": {"train": {"batch_size": 2, "accumulate": 4}},
     "early stopping": {"train": {"epochs": 9, "early_stopping": 2}, "optim": {"lr": 1e-6}},
     "unfreezing": {"freeze": {"policy": "first:1", "unfreeze_at": 2, "lr_scale": 0.5}},
@@ -130,7 +136,11 @@ def test_a_rate_set_in_a_pause_counts_from_the_next_step(lab, ending):
     assert lab.history(first + second) == lab.history(alone)
 
 
-@pytest.mark.parametrize("case", [PLAIN, CASES["unfreezing"]], ids=["plain", "unfreezing"])
+@pytest.mark.parametrize(
+    "case",
+    [PLAIN, CASES["unfreezing"], CASES["whitening"]],
+    ids=["plain", "unfreezing", "whitening"],
+)
 def test_a_stream_closed_after_any_event(lab, case):
     experiment = lab.experiment(**case)
     alone = lab.train(experiment, "alone")

@@ -170,7 +170,7 @@ def failing_compile(monkeypatch, good_calls: int) -> list[int]:
 
     sizes = []
 
-    def compile_(module):
+    def compile_(module, mode):
         def call(images):
             sizes.append(len(images))
             if len(sizes) > good_calls:

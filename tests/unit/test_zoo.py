@@ -15,6 +15,7 @@ from cnn_core.training.optimizer import build_optimizer
 CLASSES = 3
 # Name: side of the images, and how many features reach the head.
 OWN = {
+    "airbench": (32, 256),
     "cnn": (32, 512),
     "convnet": (32, 512),
     "mlp": (16, 4096),
@@ -65,8 +66,9 @@ TIMM = {
     "vit_tiny_patch16_224": (64, 192),
 }
 ZOO = OWN | TORCHVISION | {f"timm:{name}": known for name, known in TIMM.items()}
-# Layers for the classes beside the head: of side branches, or of a second token.
+# Parameters for the classes beside a linear layer: of side branches, of a second token, no bias.
 OTHER_HEADS = {
+    "airbench": -CLASSES,
     "googlenet": 2 * (1024 + 1) * CLASSES,
     "inception_v3": (768 + 1) * CLASSES,
     "timm:deit_tiny_distilled_patch16_224": (192 + 1) * CLASSES,

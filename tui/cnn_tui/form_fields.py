@@ -20,7 +20,7 @@ Kind = Literal["choice", "switch", "number", "text", "lines", "words", "table", 
 _RARE: dict[str, tuple[str, ...]] = {
     "data": ("classes", "resize", "split_seed", "limit", "on_corrupt"),
     "model": ("head_batch_norm", "init", "cut"),
-    "freeze": ("lr_scale", "keep_statistics"),
+    "freeze": ("lr_scale", "keep_statistics", "reuse", "views"),
     "augment": ("transforms",),
     "optim": ("nesterov", "warmup_epochs", "clip_norm"),
     "train": (
@@ -28,6 +28,8 @@ _RARE: dict[str, tuple[str, ...]] = {
         "label_smoothing",
         "precision",
         "compile",
+        "cuda_graphs",
+        "tf32",
         "accumulate",
         "checkpoint_every",
         "deterministic",

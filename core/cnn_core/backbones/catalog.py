@@ -96,6 +96,7 @@ BACKBONES = _Backbones(
     (
         "cnn_core.backbones.seed",
         "cnn_core.backbones.small",
+        "cnn_core.backbones.airbench",
         "cnn_core.backbones.torchvision_models",
         "cnn_core.backbones.offline",
     ),

@@ -64,6 +64,8 @@ class Network:
     """The last layers, which are made for the classes at hand."""
     auxiliary: Auxiliary | None = None
     """Side branches, where the backbone has them."""
+    whitened: str | None = None
+    """The convolution whose filters are set from the training images before the first step."""
     loaded: frozenset[str] = frozenset()
     """Names of the parameters and buffers that came from weights."""
 

@@ -1,10 +1,7 @@
 """Decoding all images into one array on the disk."""
 
 import dataclasses
-import json
 import math
-import os
-import shutil
 import warnings
 from collections.abc import Generator, Iterator
 from functools import partial
@@ -19,11 +16,10 @@ from PIL import Image
 from cnn_core.datasets.decode import Corrupt, decode, fit
 from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.parallel import map_in_order
-from cnn_core.errors import UserError, printable
+from cnn_core.made_once import check_room, sync, write_meta
 from cnn_core.progress import Progress, Remark
 
 PIXELS = "pixels.npy"
-META = "meta.json"
 IMAGES_A_TASK = 64
 BYTES_A_TASK = 16_000_000
 
@@ -81,51 +77,32 @@ class Squares:
 
 
 def build(
-    recipe: Recipe, settings: dict[str, Any], folder: Path
+    recipe: Recipe, settings: dict[str, Any], part: Path
 ) -> Generator[Progress | Remark, None, None]:
-    """Write ``folder`` with pixels.npy (uint8) and meta.json, whole or not at all.
+    """Write pixels.npy (uint8) and meta.json into the folder ``part``.
 
     Corrupt images are black in the array; meta.json holds ``settings``, the array's ``shape``,
     ``[position, why]`` of each corrupt image and, where they differ, the ``sizes`` (height,
     width) and ``offsets`` of all. States the cost first; raises UserError where the disk is too
     small for it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    yield _cost(recipe, folder)
+    yield check_room(
+        math.prod(recipe.shape),
+        part,
+        f"decoding once: {recipe.what}",
+        "make room, lower data.image_size, data.resize or data.limit, or name another folder in "
+        "CNN_TUI_CACHE",
+    )
     # Pillow warns about odd metadata; a data set with thousands of such files is still fine.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     Image.init()  # loads every plugin now, rather than in all threads at once
-    try:
-        part.mkdir()
-        with (part / PIXELS).open("wb") as file:
-            decoded = yield from _write_pixels(recipe, file)
-            _sync(file)
-        meta = {"settings": settings, "shape": recipe.shape, "corrupt": decoded.corrupt}
-        if len(recipe.shape) == 1:
-            meta |= {"sizes": decoded.sizes, "offsets": recipe.offsets.tolist()}
-        with (part / META).open("wb") as file:
-            file.write(json.dumps(meta).encode())
-            _sync(file)
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def _cost(recipe: Recipe, folder: Path) -> Remark:
-    needed, free = math.prod(recipe.shape), shutil.disk_usage(folder.parent).free
-    cost = (
-        f"{recipe.what} need {needed / 1e9:.2f} GB in {printable(folder.parent)}, where "
-        f"{free / 1e9:.2f} GB are free"
-    )
-    if needed > free:
-        raise UserError(
-            f"{cost}; make room, lower data.image_size, data.resize or data.limit, or name "
-            "another folder in CNN_TUI_CACHE"
-        )
-    return Remark(f"decoding once: {cost}")
+    with (part / PIXELS).open("wb") as file:
+        decoded = yield from _write_pixels(recipe, file)
+        sync(file)
+    meta = {"settings": settings, "shape": recipe.shape, "corrupt": decoded.corrupt}
+    if len(recipe.shape) == 1:
+        meta |= {"sizes": decoded.sizes, "offsets": recipe.offsets.tolist()}
+    write_meta(part, meta)
 
 
 @dataclasses.dataclass(slots=True)
@@ -178,8 +155,3 @@ def _decode_some(recipe: Recipe, offsets: NDArray[np.int64], positions: range) -
             decoded.sizes.append((height, width))
             place.reshape(pixels_HWC.shape)[...] = pixels_HWC
     return decoded
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -1,33 +1,29 @@
 """Decoded images on the disk: made once, opened at once afterwards.
 
 A cache is a folder ``<key>`` with ``pixels.npy`` and ``meta.json``, and later what is measured of
-the pixels. It is made as ``<key>.part`` by whoever holds ``<key>.lock``, and renamed when it is
-whole. A lock ends with its process.
+the pixels.
 """
 
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import psutil
 from numpy.lib import format as npy
 
-from cnn_core.datasets.build import META, PIXELS, Recipe, build
+from cnn_core.datasets.build import PIXELS, Recipe, build
 from cnn_core.datasets.index import Images
 from cnn_core.errors import UserError, printable
+from cnn_core.made_once import META, made_once, read_meta
 from cnn_core.progress import Progress, Remark
 
 MEMORY_SHARE = 0.5
 """Pixels above this share of the available memory bring a warning that the disk may be slow."""
-
-LOCK_POLL_S = 0.2
 
 Making = Generator[Progress | Remark, None, Recipe]
 
@@ -51,8 +47,13 @@ def cached(
     """
     key = hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
     folder = cache_dir / key
-    if _fault(folder, settings):
-        yield from _build_once(folder, settings, recipe)
+
+    def make(part: Path) -> Generator[Progress | Remark, None, None]:
+        yield from build((yield from recipe()), settings, part)
+
+    yield from made_once(
+        folder, "decoded pixels", fault=lambda: _fault(folder, settings), make=make
+    )
     pixels = np.load(folder / PIXELS, mmap_mode="r")
     available = psutil.virtual_memory().available
     if pixels.nbytes > MEMORY_SHARE * available:
@@ -60,7 +61,7 @@ def cached(
             f"the pixels take {pixels.nbytes / 1e9:.2f} GB and {available / 1e9:.2f} GB of memory "
             "are available: training may wait for the disk"
         )
-    return Cached(pixels, json.loads((folder / META).read_bytes()), folder)
+    return Cached(pixels, read_meta(folder), folder)
 
 
 @contextmanager
@@ -78,51 +79,12 @@ def disk_told(cache_dir: Path) -> Iterator[None]:
 def _fault(folder: Path, settings: dict[str, Any]) -> str | None:
     """Return why the cache cannot be used, or None where it is whole."""
     try:
-        meta = json.loads((folder / META).read_bytes())
+        meta = read_meta(folder)
         pixels = npy.open_memmap(folder / PIXELS, mode="r")
     except (OSError, ValueError) as error:
         return str(error)
-    if not isinstance(meta, dict) or meta.get("settings") != settings or "corrupt" not in meta:
+    if meta.get("settings") != settings or "corrupt" not in meta:
         return f"{META} is not of these images"
     if list(pixels.shape) != meta.get("shape") or pixels.dtype != np.uint8:
         return f"{PIXELS} has the shape {list(pixels.shape)}, not {meta.get('shape')}"
     return None
-
-
-def _build_once(
-    folder: Path, settings: dict[str, Any], recipe: Callable[[], Making]
-) -> Generator[Progress | Remark, None, None]:
-    """Build the cache, or wait while another process does."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_parts_of_the_dead(folder.parent)
-    # Not bound to a thread: a generator may be closed by another one than ran it.
-    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=LOCK_POLL_S)
-        except filelock.Timeout:
-            yield Progress("waiting for another process that decodes these images", 0, 0)
-    try:
-        if not (why := _fault(folder, settings)):
-            return
-        if folder.exists():
-            yield Remark(
-                f"the decoded pixels in {printable(folder)} are damaged ({printable(why)}); "
-                "they are made again",
-                warning=True,
-            )
-            shutil.rmtree(folder)
-        yield from build((yield from recipe()), settings, folder)
-    finally:
-        lock.release()
-
-
-def _remove_parts_of_the_dead(cache_dir: Path) -> None:
-    """Remove what builders left that were killed: the parts whose lock nobody holds."""
-    for part in cache_dir.glob("*.part"):
-        lock = filelock.FileLock(part.with_suffix(".lock"))
-        try:
-            with lock.acquire(timeout=0):
-                shutil.rmtree(part)
-        except filelock.Timeout:
-            continue

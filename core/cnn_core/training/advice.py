@@ -10,7 +10,7 @@ from cnn_core.training.trainer import Trainer
 def divergence_advice(outcome: Diverged, trainer: Trainer) -> str:
     """Return the sentence for a loss that is no number."""
     optim, best_epoch = trainer.config.optim, trainer.state.best_epoch
-    rate = trainer.optimizer.param_groups[0]["lr"]
+    rate = trainer.learner.lr
     advice = [f"optim.lr={optim.lr / 10:g}"]
     if optim.warmup_epochs == 0 and optim.schedule != "one_cycle":
         advice.append("optim.warmup_epochs=1")
@@ -28,7 +28,7 @@ def memory_advice(trainer: Trainer | None, probe: Probe | None) -> str:
     where = f"out of memory at epoch {state.epoch}, step {state.step + 1} with a batch of {size}"
     if size == 1:
         return f"{where}; lower data.image_size or take a smaller network"
-    trainer.optimizer.zero_grad(set_to_none=True)
+    trainer.learner.begin_step()
     likely = size // 2
     # Where even the probe does not fit, half is all that can be said.
     with contextlib.suppress(RuntimeError, MemoryError):

@@ -57,14 +57,25 @@ def device_name(device: torch.device) -> str:
 
 
 @contextlib.contextmanager
-def determinism(wanted: bool) -> Iterator[None]:
-    """Use only deterministic algorithms inside, where wanted; the setting is global to torch."""
-    before = torch.are_deterministic_algorithms_enabled()
-    if wanted:
+def arithmetic(*, deterministic: bool, tf32: bool) -> Iterator[None]:
+    """Use these kinds of algorithms inside; the settings are global to torch.
+
+    ``deterministic``: only such algorithms. ``tf32``: convolutions and matrix products of fp32
+    may round their factors to TensorFloat-32 (10 bits of mantissa) on GPUs that have it, Ampere
+    and later; torch by itself does so for convolutions only. Nothing else is ever rounded.
+    """
+    deterministic_before = torch.are_deterministic_algorithms_enabled()
+    # The older of torch's two interfaces: once the newer one was used, the older raises, and
+    # other libraries still ask it.
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    tf32_before = products.allow_tf32, convolutions.allow_tf32
+    if deterministic:
         # cuBLAS reads this at its first use (CUDA documentation, "Results reproducibility").
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+    products.allow_tf32 = convolutions.allow_tf32 = tf32
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(deterministic_before)
+        products.allow_tf32, convolutions.allow_tf32 = tf32_before

@@ -4,23 +4,21 @@ import dataclasses
 import logging
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import numpy as np
 import torch
+from torch import nn
 
 from cnn_core.augment.catalog import build_augmentation
-from cnn_core.backbones.catalog import normalization_warning
-from cnn_core.backbones.network import build_network
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.errors import UserError, first_line
-from cnn_core.files import write_atomically
-from cnn_core.freezing import apply_freezing, count_parameters, train_mode
+from cnn_core.freezing import count_parameters
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.advice import divergence_advice, memory_advice
+from cnn_core.training.assembly import identity, images_key, network_to_train
 from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import (
     State,
@@ -29,32 +27,37 @@ from cnn_core.training.checkpoint import (
     remove_partial_checkpoints,
 )
 from cnn_core.training.checks import check_last_batch, check_same_data, check_validation
+from cnn_core.training.compiling import compiled_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import (
     Precision,
-    determinism,
+    arithmetic,
     device_name,
     resolve_device,
     resolve_precision,
 )
 from cnn_core.training.events import (
-    CheckpointName,
     EndStatus,
     Event,
     Notice,
     Preparing,
     RunFinished,
     RunStarted,
-    TestEvaluated,
 )
+from cnn_core.training.final_test import final_test
 from cnn_core.training.memory import Probe, is_out_of_memory
-from cnn_core.training.state import Diverged, Positions
+from cnn_core.training.reuse import Reuse
+from cnn_core.training.state import Diverged, PartName, Positions
+from cnn_core.training.supply import ImageSupply, Output
 from cnn_core.training.trainer import Trainer
+from cnn_core.training.whitening import whiten
 
 _log = logging.getLogger(__name__)
 
 # Seconds between events of one piece of work before the first step.
 _PREPARING_INTERVAL_S = 0.25
+
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +114,9 @@ class _Session:
     ) -> None:
         self._config, self._control, self._places = config, control, places
         self._device_wanted = device_wanted
+        self._resumed = False
+        self._reuse: Reuse | None = None
+        self._notices: list[Notice] = []
         self.trainer: Trainer | None = None
         self.probe: Probe | None = None
 
@@ -130,24 +136,36 @@ class _Session:
         check_validation(self._config, len(data.val))
         remove_partial_checkpoints(self._places.run_dir)
         torch.manual_seed(self._config.seed)  # dropout draws from the global generator
-        with determinism(train.deterministic):
+        with arithmetic(deterministic=train.deterministic, tf32=train.tf32):
             trainer = yield from self._build(data, device, precision)
+            if not (yield from self._reuse_features("train", "val")):
+                return "stopped"
+            yield self._started(trainer, data)
             yield from trainer.train(self._control)
             if not trainer.done:
                 return "stopped"
-            yield from self._test(trainer, data)
+            if len(data.test):
+                if not (yield from self._reuse_features("test")):
+                    return "stopped"
+                yield from final_test(trainer, data, self._places.run_dir)
         return "finished"
 
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
         """Open the data set; return None where a stop is asked for meanwhile."""
-        work = prepare(self._config.data, self._places.data_dir, self._places.cache_dir)
+        config, places = self._config, self._places
+        return (yield from self._told(prepare(config.data, places.data_dir, places.cache_dir)))
+
+    def _told(
+        self, work: Generator[Progress | Remark, None, Result]
+    ) -> Generator[Event, None, Result | None]:
+        """Tell of work before the first step; return None where a stop is asked for meanwhile."""
         shown, due = "", 0.0
         while True:
             try:
                 item = next(work)
             except StopIteration as end:
-                data: Prepared = end.value
-                return data
+                result: Result = end.value
+                return result
             match item:
                 case Progress(what, done, total):
                     # Work on a million images tells of itself thousands of times a second.
@@ -173,33 +191,17 @@ class _Session:
         checkpoint = self._last_checkpoint()
         if checkpoint is not None:
             yield from check_same_data(checkpoint, data)
-        assert config.data.image_size is not None
-        # A checkpoint holds every weight: going on needs no file of others.
-        weights = config.model.weights if checkpoint is None else "none"
-        network = build_network(
-            config.model.model_copy(update={"weights": weights}),
-            classes=len(data.classes),
-            image_size=config.data.image_size,
-            seed=config.seed,
+        network = yield from network_to_train(
+            config, len(data.classes), device, from_scratch=checkpoint is None
         )
-        if network.loaded:
-            fresh = not any(
-                name in network.loaded for name in network.parameters_under(network.head)
-            )
-            head = "; the head starts fresh" if fresh else ""
-            text = f"{len(network.loaded)} tensors loaded from weights = {weights!r}{head}"
-            yield Notice(level="info", text=text)
-            if warning := normalization_warning(config.model, config.data.normalize):
-                yield Notice(level="warning", text=warning)
-        apply_freezing(network, config.freeze.policy)
-        train_mode(network, keep_statistics=config.freeze.keep_statistics)
-        network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         batches = Batches(
             data.images_NHWC, data.labels, mean=data.mean, std=data.std, device=device
         )
         positions = Positions(
             *(torch.from_numpy(part) for part in (data.train, data.val, data.test))
         )
+        if checkpoint is None:
+            whiten(network, batches, positions.train)
         self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])
@@ -213,26 +215,74 @@ class _Session:
         else:
             batch_size = config.train.batch_size
         check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
+        augmentation = build_augmentation(config.augment, len(data.classes))
+        unchanged = ImageSupply(batches, network.module, None)
         self.trainer = trainer = Trainer(
             config,
             network,
             batches=batches,
             positions=positions,
-            augmentation=build_augmentation(config.augment, len(data.classes)),
+            images={
+                "train": ImageSupply(batches, self._forward(network.module), augmentation),
+                "val": unchanged,
+                "test": unchanged,
+            },
             device=device,
             precision=precision,
             batch_size=batch_size,
             run_dir=self._places.run_dir,
-            identity=_identity(config, data),
+            identity=identity(config, data),
+            notices=self._notices,
         )
         if checkpoint is not None:
             trainer.load(checkpoint)
-        if config.train.compile:
-            trainer.compile()
-        yield self._started(trainer, data, resumed=checkpoint is not None)
+            self._resumed = True
+        if config.freeze.reuse and trainer.frozen:
+            self._reuse = Reuse(
+                config,
+                network,
+                batches,
+                augmentation,
+                images=images_key(config, data),
+                cache_dir=self._places.cache_dir / "features",
+                device=device,
+                precision=precision,
+            )
         return trainer
 
-    def _started(self, trainer: Trainer, data: Prepared, *, resumed: bool) -> RunStarted:
+    def _forward(self, module: nn.Module) -> Callable[..., Output]:
+        """Return what runs a module in training: compiled, where that is wanted."""
+        if not self._config.train.compile:
+            return module
+
+        def warn(text: str) -> None:
+            self._notices.append(Notice(level="warning", text=text))
+
+        return compiled_forward(module, warn, cuda_graphs=self._config.train.cuda_graphs)
+
+    def _reuse_features(self, *parts: PartName) -> Generator[Event, None, bool]:
+        """Feed the layers that train from stored features where that is valid.
+
+        Return False where a stop is asked for meanwhile.
+        """
+        trainer, reuse = self.trainer, self._reuse
+        assert trainer is not None
+        if reuse is None or not trainer.frozen:
+            return True
+        for part in parts:
+            positions = getattr(trainer.positions, part)
+            if part == "train":
+                work = reuse.training(positions, self._forward)
+            else:
+                work = reuse.evaluation(positions)
+            supply = yield from self._told(work)
+            if self._control.stopping:
+                return False
+            if supply is not None:
+                trainer.feed(part, supply)
+        return True
+
+    def _started(self, trainer: Trainer, data: Prepared) -> RunStarted:
         total, trainable = count_parameters(trainer.network)
         return RunStarted(
             device=device_name(trainer.device),
@@ -248,48 +298,6 @@ class _Session:
             test=len(data.test),
             classes=data.classes,
             dataset_fingerprint=data.fingerprint,
-            resumed_epoch=self.epochs_done if resumed else None,
-            resumed_step=trainer.state.step if resumed else None,
+            resumed_epoch=self.epochs_done if self._resumed else None,
+            resumed_step=trainer.state.step if self._resumed else None,
         )
-
-    def _test(self, trainer: Trainer, data: Prepared) -> Generator[Event, None, None]:
-        """Evaluate the last and the best weights once, and keep the best one's logits."""
-        if not len(data.test):
-            return
-        last_epoch, best_epoch = trainer.state.epoch - 1, trainer.state.best_epoch
-        logits, metrics = trainer.evaluate(trainer.positions.test)
-        yield _tested("last", last_epoch, metrics)
-        if best_epoch != last_epoch:
-            best = load_checkpoint(self._places.run_dir, "best")
-            trainer.network.module.load_state_dict(best["model"])
-            logits, metrics = trainer.evaluate(trainer.positions.test)
-        folder = self._places.run_dir / "predictions"
-        folder.mkdir(exist_ok=True)
-        write_atomically(
-            folder / "test.npz",
-            lambda file: np.savez(
-                file,
-                logits=logits.numpy(),
-                labels=data.labels[data.test],
-                names=np.array([data.names[position] for position in data.test]),
-                classes=np.array(data.classes),
-            ),
-        )
-        yield _tested("best", best_epoch, metrics)
-
-
-def _tested(name: CheckpointName, epoch: int, metrics: Any) -> TestEvaluated:
-    return TestEvaluated(
-        checkpoint=name, epoch=epoch, acc=metrics.acc, top5=metrics.top5, loss=metrics.loss
-    )
-
-
-def _identity(config: Experiment, data: Prepared) -> dict[str, Any]:
-    """Return what a checkpoint tells whoever uses its weights: labels and preprocessing."""
-    return {
-        "config": config.model_dump(),
-        "classes": list(data.classes),
-        "mean": data.mean.tolist(),
-        "std": data.std.tolist(),
-        "dataset_fingerprint": data.fingerprint,
-    }

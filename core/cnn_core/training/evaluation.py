@@ -1,13 +1,15 @@
 """Logits of a network on images it does not train on, and their metrics."""
 
 import dataclasses
+from contextlib import closing
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnn_core.training.batches import Batches, chunks
 from cnn_core.training.device import Precision, autocast
+from cnn_core.training.plan import chunks
+from cnn_core.training.supply import Supply
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,9 +26,18 @@ class Metrics:
     class_correct: tuple[int, ...]
 
 
+def evaluation_batch_size(batch_size: int, device: torch.device) -> int:
+    """Return how many images to evaluate at once, beside steps of ``batch_size`` images.
+
+    Without activations to keep for a backward pass four times as many fit, which a GPU is better
+    used by; a CPU's caches are not.
+    """
+    return 4 * batch_size if device.type == "cuda" else max(batch_size, 64)
+
+
 def compute_logits(
     module: nn.Module,
-    batches: Batches,
+    supply: Supply,
     positions: Tensor,
     *,
     batch_size: int,
@@ -35,16 +46,17 @@ def compute_logits(
 ) -> Tensor:
     """Return logits (N, classes) float32 on the CPU, in the order of positions (N,).
 
-    The network runs in eval mode and is left in it.
+    ``module`` is the network behind the supply: it is put, and left, in eval mode.
     """
     module.eval()
-    parts = []
-    with torch.inference_mode():
-        for part in chunks(positions, batch_size):
-            images_NCHW = batches.normalize(batches.pixels(part))
+    logits = []
+    with torch.inference_mode(), closing(supply.load(chunks(positions, batch_size), 1)) as loaded:
+        for inputs in loaded:
             with autocast(device, precision):
-                parts.append(module(images_NCHW).float())
-        return torch.cat(parts).cpu()
+                output = supply.output(inputs)
+            assert isinstance(output, Tensor)  # side branches are heard in training only
+            logits.append(output.float())
+        return torch.cat(logits).cpu()
 
 
 def measure(logits: Tensor, labels: Tensor) -> Metrics:

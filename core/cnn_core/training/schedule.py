@@ -13,11 +13,13 @@ def lr_factor(optim: Optim, *, step: int, steps_per_epoch: int, epochs: int) -> 
 
     - step: ``gamma`` to the number of whole ``step_size`` epochs done, as torch's StepLR.
     - cosine: half a cosine from 1 to 0, per step (Loshchilov and Hutter, "SGDR", 2017, eq. 5).
+    - linear: straight from 1 to 0, per step.
     - one_cycle: torch's OneCycleLR with its defaults, cosine up over 30 % of the steps from
       1/25, then down to 1/250,000 (Smith and Topin, "Super-Convergence", 2018).
     - plateau: 1; ``PlateauState`` holds its factor, which depends on what was measured.
 
-    A warm-up multiplies this by a line from 1/n to 1 over its n steps; cosine starts after it.
+    A warm-up multiplies this by a line from 1/n to 1 over its n steps; cosine and linear start
+    after it.
     """
     warmup = round(optim.warmup_epochs * steps_per_epoch)
     total = epochs * steps_per_epoch
@@ -28,6 +30,8 @@ def lr_factor(optim: Optim, *, step: int, steps_per_epoch: int, epochs: int) -> 
             factor *= optim.gamma ** (step // steps_per_epoch // optim.step_size)
         case "cosine":
             factor *= _cosine(1, 0, max(0, step - warmup) / max(1, total - warmup))
+        case "linear":
+            factor *= 1 - max(0, step - warmup) / max(1, total - warmup)
         case "one_cycle":
             peak = 0.3 * total - 1
             if step < peak:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,9 @@ class LoopState:
         """Stand before the first step of the next epoch."""
         self.epoch, self.step = self.epoch + 1, 0
         self.loss_sum, self.correct, self.seen, self.train_seconds = 0.0, 0, 0, 0.0
+
+
+PartName = Literal["train", "val", "test"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+"""The test at the end of a run."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+from cnn_core.datasets.prepare import Prepared
+from cnn_core.files import write_atomically
+from cnn_core.training.checkpoint import load_checkpoint
+from cnn_core.training.evaluation import Metrics
+from cnn_core.training.events import CheckpointName, Event, TestEvaluated
+from cnn_core.training.trainer import Trainer
+
+
+def final_test(trainer: Trainer, data: Prepared, run_dir: Path) -> Generator[Event, None, None]:
+    """Evaluate the last and the best weights once, and keep the best one's logits."""
+    last_epoch, best_epoch = trainer.state.epoch - 1, trainer.state.best_epoch
+    logits, metrics = trainer.evaluate("test")
+    yield _tested("last", last_epoch, metrics)
+    if best_epoch != last_epoch:
+        best = load_checkpoint(run_dir, "best")
+        trainer.network.module.load_state_dict(best["model"])
+        logits, metrics = trainer.evaluate("test")
+    folder = run_dir / "predictions"
+    folder.mkdir(exist_ok=True)
+    write_atomically(
+        folder / "test.npz",
+        lambda file: np.savez(
+            file,
+            logits=logits.numpy(),
+            labels=data.labels[data.test],
+            names=np.array([data.names[position] for position in data.test]),
+            classes=np.array(data.classes),
+        ),
+    )
+    yield _tested("best", best_epoch, metrics)
+
+
+def _tested(name: CheckpointName, epoch: int, metrics: Metrics) -> TestEvaluated:
+    return TestEvaluated(
+        checkpoint=name, epoch=epoch, acc=metrics.acc, top5=metrics.top5, loss=metrics.loss
+    )
