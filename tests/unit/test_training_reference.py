@@ -152,6 +152,21 @@ def test_evaluation_agrees_with_the_plain_one(lab):
         assert test.acc == pytest.approx(float(acc), abs=1e-7)
 
 
+def test_logits_are_means_over_the_views_that_a_preset_asks_for(lab):
+    plain = lab.experiment(train={"epochs": 1})
+    lab.train(plain, "core")
+    viewed = lab.experiment(train={"epochs": 1}, augment={"test_views": "flip"})
+    test = lab.tests(lab.train(viewed, "viewed"))[-1]
+    reference = Plain(lab, plain)
+    reference.module.load_state_dict(lab.state("core")["model"])
+    module = reference.module.eval()
+    images_NCHW, labels = next(iter(DataLoader(reference.parts["test"], 15)))
+    with torch.no_grad():
+        logits = (module(images_NCHW) + module(images_NCHW.flip(3))) / 2
+    assert test.loss == pytest.approx(F.cross_entropy(logits, labels).item(), abs=1e-5)
+    assert abs(test.loss - lab.tests(lab.train(plain, "again"))[-1].loss) > 1e-6
+
+
 def test_hits_of_each_class_are_counted_right_after_the_epoch(lab):
     experiment = lab.experiment(**WITH_NORM)
     events = lab.train(experiment, "core")

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cnn_core.backbones.catalog import normalization_warning
 from cnn_core.backbones.network import build_network
@@ -12,14 +13,23 @@ from cnn_core.config import Experiment
 from cnn_core.datasets.decode import DECODER_VERSION
 from cnn_core.datasets.prepare import Prepared
 from cnn_core.freezing import apply_freezing, train_mode
+from cnn_core.training.batches import Batches
 from cnn_core.training.events import Event, Notice
+from cnn_core.training.whitening import whiten
 
 
 def network_to_train(
-    config: Experiment, classes: int, device: torch.device, *, from_scratch: bool
+    config: Experiment,
+    classes: int,
+    batches: Batches,
+    positions: Tensor,
+    *,
+    device: torch.device,
+    from_scratch: bool,
 ) -> Generator[Event, None, Network]:
     """Return the network on the device, frozen as configured; tell of the weights it starts from.
 
+    Initial values that depend on the data are of the training images at ``positions`` (N,).
     Without ``from_scratch`` a checkpoint will give every weight: no file of others is needed.
     """
     weights = config.model.weights if from_scratch else "none"
@@ -40,6 +50,8 @@ def network_to_train(
     apply_freezing(network, config.freeze.policy)
     train_mode(network, keep_statistics=config.freeze.keep_statistics)
     network.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if from_scratch:
+        whiten(network, batches, positions)
     return network
 
 

@@ -5,27 +5,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from cnn_core.config import Train
 from cnn_core.errors import first_line
 from cnn_core.training.supply import Output
 
 
-def compiled_forward(
-    module: nn.Module, warn: Callable[[str], None], *, cuda_graphs: bool
+def training_forward(
+    module: nn.Module, train: Train, warn: Callable[[str], None]
 ) -> Callable[..., Output]:
-    """Return the compiled forward pass; where it can't be compiled, warn once and go on without.
+    """Return the module, compiled where ``train`` asks for it.
 
-    Compilation happens at the first call, and again where shapes change. With ``cuda_graphs``
-    the kernels of a step are recorded and replayed, which saves their launches, at the cost of
-    memory of their own.
+    Where it can't be compiled, ``warn`` is called once and training goes on without. Compilation
+    happens at the first call, and again where shapes change. With ``cuda_graphs`` the kernels of
+    a step are recorded and replayed, which saves their launches and costs memory of their own.
     """
+    if not train.compile:
+        return module
     compiled: Callable[..., Output] = torch.compile(
-        module, mode="reduce-overhead" if cuda_graphs else None
+        module, mode="reduce-overhead" if train.cuda_graphs else None
     )
     forward = compiled
 
     def call(*inputs: Tensor) -> Output:
         nonlocal forward
-        if cuda_graphs:
+        if train.cuda_graphs:
             # From here on the last step's output may be overwritten.
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:

@@ -63,19 +63,23 @@ def arithmetic(*, deterministic: bool, tf32: bool) -> Iterator[None]:
     ``deterministic``: only such algorithms. ``tf32``: convolutions and matrix products of fp32
     may round their factors to TensorFloat-32 (10 bits of mantissa) on GPUs that have it, Ampere
     and later; torch by itself does so for convolutions only. Nothing else is ever rounded.
+    Unless they must be deterministic, the fastest convolution on a GPU is found by trial.
     """
     deterministic_before = torch.are_deterministic_algorithms_enabled()
     # The older of torch's two interfaces: once the newer one was used, the older raises, and
     # other libraries still ask it.
     products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     tf32_before = products.allow_tf32, convolutions.allow_tf32
+    trial_before = convolutions.benchmark
     if deterministic:
         # cuBLAS reads this at its first use (CUDA documentation, "Results reproducibility").
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     products.allow_tf32 = convolutions.allow_tf32 = tf32
+    convolutions.benchmark = not deterministic
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic_before)
         products.allow_tf32, convolutions.allow_tf32 = tf32_before
+        convolutions.benchmark = trial_before

@@ -27,7 +27,7 @@ from cnn_core.training.checkpoint import (
     remove_partial_checkpoints,
 )
 from cnn_core.training.checks import check_last_batch, check_same_data, check_validation
-from cnn_core.training.compiling import compiled_forward
+from cnn_core.training.compiling import training_forward
 from cnn_core.training.control import Control
 from cnn_core.training.device import (
     Precision,
@@ -50,7 +50,7 @@ from cnn_core.training.reuse import Reuse
 from cnn_core.training.state import Diverged, PartName, Positions
 from cnn_core.training.supply import ImageSupply, Output
 from cnn_core.training.trainer import Trainer
-from cnn_core.training.whitening import whiten
+from cnn_core.training.views import averaged
 
 _log = logging.getLogger(__name__)
 
@@ -191,32 +191,31 @@ class _Session:
         checkpoint = self._last_checkpoint()
         if checkpoint is not None:
             yield from check_same_data(checkpoint, data)
-        network = yield from network_to_train(
-            config, len(data.classes), device, from_scratch=checkpoint is None
-        )
         batches = Batches(
             data.images_NHWC, data.labels, mean=data.mean, std=data.std, device=device
         )
-        positions = Positions(
-            *(torch.from_numpy(part) for part in (data.train, data.val, data.test))
+        positions = Positions(*map(torch.from_numpy, (data.train, data.val, data.test)))
+        network = yield from network_to_train(
+            config,
+            len(data.classes),
+            batches,
+            positions.train,
+            device=device,
+            from_scratch=checkpoint is None,
         )
-        if checkpoint is None:
-            whiten(network, batches, positions.train)
         self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])
         elif config.train.batch_size == "auto":
             batch_size = self.probe.largest_batch_size()
             per_image = self.probe.bytes_per_image() / 2**20
-            yield Notice(
-                level="info",
-                text=f"batch_size auto: {batch_size} ({per_image:.2f} MiB kept for an image)",
-            )
+            text = f"batch_size auto: {batch_size} ({per_image:.2f} MiB kept for an image)"
+            yield Notice(level="info", text=text)
         else:
             batch_size = config.train.batch_size
         check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
         augmentation = build_augmentation(config.augment, len(data.classes))
-        unchanged = ImageSupply(batches, network.module, None)
+        unchanged = ImageSupply(batches, averaged(network.module, config.augment.test_views), None)
         self.trainer = trainer = Trainer(
             config,
             network,
@@ -251,14 +250,12 @@ class _Session:
         return trainer
 
     def _forward(self, module: nn.Module) -> Callable[..., Output]:
-        """Return what runs a module in training: compiled, where that is wanted."""
-        if not self._config.train.compile:
-            return module
+        """Return what runs a module in training."""
 
         def warn(text: str) -> None:
             self._notices.append(Notice(level="warning", text=text))
 
-        return compiled_forward(module, warn, cuda_graphs=self._config.train.cuda_graphs)
+        return training_forward(module, self._config.train, warn)
 
     def _reuse_features(self, *parts: PartName) -> Generator[Event, None, bool]:
         """Feed the layers that train from stored features where that is valid.

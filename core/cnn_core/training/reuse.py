@@ -71,6 +71,8 @@ class Reuse:
         self, positions: Tensor
     ) -> Generator[Progress | Remark, None, FeatureSupply | None]:
         """Return the supply of validation or test images, None where the layers must run."""
+        if self._config.augment.test_views != "none":
+            return None
         self._network.module.eval()
         return (yield from self._supply(positions, None, lambda module: module))
 

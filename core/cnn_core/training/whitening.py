@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnn_core.backbones.structure import Network
-from cnn_core.training.batches import Batches, chunks
+from cnn_core.training.batches import Batches
+from cnn_core.training.plan import chunks
 
 # Images that tell the covariance: 12 x 12 numbers from a million patches of 2x2 pixels.
 _IMAGES = 5000
