@@ -26,7 +26,7 @@ import psutil
 import torch
 
 from cnn_core.datasets.build import PIXELS
-from cnn_core.datasets.pixels import MEMORY_SHARE
+from cnn_core.datasets.cache import MEMORY_SHARE
 from cnn_core.locations import default_data_dir
 from measuring import interleaved, machine, median_ratio, spread, table
 from page_cache import Evicting, read_all, share_in_memory

@@ -37,6 +37,7 @@ class WorkingApp(App[None]):
         Binding("b", "ring", "Ring"),
         Binding("ctrl+z", "suspend_process", "Stop"),
         Binding("k", "count", "Count"),
+        Binding("c", "complain", "Complain"),
     ]
 
     def __init__(self) -> None:
@@ -65,6 +66,10 @@ class WorkingApp(App[None]):
 
     def action_ring(self) -> None:
         self.bell()
+
+    def action_complain(self) -> None:
+        os.write(2, b"COMPLAINT\n")  # as a library in C does, whatever sys.stderr is
+        grow("complaints")
 
     def action_count(self) -> None:
         self.keys += 1
@@ -102,6 +107,7 @@ def main() -> None:
             app.run()
             sys.stdout.write("the interface has ended\n")  # to a terminal, or to nobody
             sys.stdout.flush()
+            os.write(2, b"and complains no more\n")
             (FOLDER / "ended").touch()
             worker.join()
     except KeyboardInterrupt:

@@ -57,6 +57,8 @@ class Data(Section):
     """Side in pixels of the square images; default: the data set's own size, else 224."""
     resize: Annotated[int, Field(ge=1, le=8192)] | None = None
     """Length in pixels of the shorter side before the centre crop; default: image_size."""
+    whole: bool = False
+    """Keep training images whole (at most 2 x resize) for a random_resized_crop that is first."""
     normalize: Literal["dataset", "imagenet", "half", "none"] = "dataset"
     """Mean and deviation: of the training images, ImageNet's, 0.5, or none (0 to 1)."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cnn_core.augment.catalog import augment_mistakes
+from cnn_core.augment.catalog import augment_mistakes, whole_mistake
 from cnn_core.backbones.catalog import backbone_mistakes
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import DATASETS
@@ -88,6 +88,8 @@ def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
         yield Mistake(f"model.{key}", message)
     for key, message in augment_mistakes(augment):
         yield Mistake(f"augment.{key}", message)
+    if data.get("whole") is True and (why := whole_mistake(augment)):
+        yield Mistake("data.whole", why)
 
 
 def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake]:

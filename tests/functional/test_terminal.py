@@ -91,6 +91,15 @@ def test_on_a_good_terminal_it_draws_and_leaves_it_as_it_was(start):
     terminal.assert_usable()
 
 
+def test_what_libraries_in_c_write_does_not_tear_the_picture(start):
+    terminal = start()
+    terminal.type("c")
+    terminal.wait_for(lambda: terminal.count("complaints") == 1)
+    terminal.assert_usable()
+    assert b"COMPLAINT" not in terminal.output
+    assert b"and complains no more" in terminal.output
+
+
 @HANG_UPS
 @pytest.mark.parametrize("stalled", [False, True], ids=["reading", "stalled"])
 def test_the_work_outlives_its_terminal(start, hang_up_signal, stalled):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_core.datasets.pixels import MEMORY_SHARE
+from cnn_core.datasets.cache import MEMORY_SHARE
 from cnn_core.training import features
 from cnn_core.training.events import Notice, Preparing, RunStarted
 

@@ -19,6 +19,7 @@ _PATIENCE_S = 2.0
 """How long the end of the interface waits for a stalled terminal."""
 _LOOK_S = 0.1
 _READ_BYTES = 4096
+_STDERR = 2
 
 # Modes, queries, the clipboard, the bell: what is no part of the picture, and so never dropped.
 _SETTING = re.compile(r"(?:\x1b\[[<=>?][0-9;]*\$?[a-zA-Z]|\x1b\].*?(?:\a|\x1b\\)|\a)+", re.DOTALL)
@@ -36,6 +37,7 @@ class PatientDriver(LinuxDriver):
         assert self._file is not None, "the app runs on a terminal"
         self._output = self._file
         self._outlet: Outlet | None = None
+        self._stderr: int | None = None
         self._bracketed = self._hung_up = False
 
     def hang_up(self) -> None:
@@ -66,6 +68,7 @@ class PatientDriver(LinuxDriver):
             lost=self.hang_up,
         )
         self._outlet.start()
+        self._silence()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._key_thread is key_thread:
             # In the background: the shell keeps the terminal, and SIGCONT brings us back here.
@@ -77,8 +80,23 @@ class PatientDriver(LinuxDriver):
         if self._outlet is not None:
             self._outlet.close(_PATIENCE_S)
             self._outlet = None
+        if self._stderr is not None:
+            os.dup2(self._stderr, _STDERR)
+            os.close(self._stderr)
+            self._stderr = None
         if self._hung_up:
             leave_terminal()
+
+    def _silence(self) -> None:
+        """Keep off the screen what libraries in C write, such as libjpeg on damaged images.
+
+        The outlet has a descriptor of its own.
+        """
+        if self._stderr is None:
+            self._stderr = os.dup(_STDERR)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, _STDERR)
+            os.close(nowhere)
 
     def run_input_thread(self) -> None:
         """Pass on keys, mouse and reports until the interface ends or the terminal is gone."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from cnn_core.config import Data, Freeze, Model, Optim, Section, Train
-from cnn_core.datasets.build import Recipe
+from cnn_core.datasets.build import Squares
 from cnn_core.datasets.catalog import count_classes, open_index, resolved_image_size
 from cnn_core.datasets.decode import Corrupt
 from cnn_core.datasets.index import Images, Index
@@ -178,7 +178,7 @@ class Previews:
     def _decode_some(self, data: Data, drawing: int) -> list[tuple[str, Images]]:
         index, train = self._index(data), self._split(data).train
         size = resolved_image_size(data)
-        recipe = Recipe(index, size, data.resize or size)
+        recipe = Squares(index, size, data.resize or size)
         rng = np.random.default_rng((data.split_seed, drawing))
         pictures: list[tuple[str, Images]] = []
         for position in rng.permutation(train)[: 4 * SAMPLES]:

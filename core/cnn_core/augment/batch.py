@@ -4,7 +4,7 @@ Which images an operation gets is decided on the CPU, so that a GPU, whose batch
 what was found there, need not be waited for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -23,6 +23,22 @@ def on_device(values: Tensor, device: torch.device) -> Tensor:
 def each(values_N: Tensor, device: torch.device) -> Tensor:
     """Return a number for each image as float32 (N, 1, 1, 1) on the device."""
     return on_device(values_N.float(), device).view(-1, 1, 1, 1)
+
+
+def pieces(values_N: Tensor, device: torch.device) -> Iterator[slice]:
+    """Yield slices of consecutive images, as many as the device does best at once.
+
+    ``values_N`` are the values that each works on, at least as many as of the one before: all of
+    a piece have the room of its last one.
+    """
+    at_once = _CPU_PIECE if device.type == "cpu" else _GPU_PIECE
+    start = 0
+    while start < len(values_N):
+        rest = values_N[start:]
+        fitting = int((torch.arange(1, len(rest) + 1) * rest <= at_once).sum())
+        stop = start + max(fitting, 1)
+        yield slice(start, stop)
+        start = stop
 
 
 def changed(
@@ -54,12 +70,12 @@ def _change(
     change: Callable[..., Tensor],
     parameters_N: tuple[Tensor, ...],
 ) -> None:
-    on_cpu = source_NCHW.device.type == "cpu"
     # Writing to indices of another layout takes half as long again as both steps.
     last = result_NCHW.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if last else torch.contiguous_format
-    piece = max((_CPU_PIECE if on_cpu else _GPU_PIECE) // source_NCHW[0].numel(), 1)
-    for some in torch.split(indices, piece):
+    values_N = torch.full((len(indices),), source_NCHW[0].numel())
+    for piece in pieces(values_N, source_NCHW.device):
+        some = indices[piece]
         there = on_device(some, source_NCHW.device)
         theirs = (values_N[some] for values_N in parameters_N)
         changed_NCHW = change(source_NCHW[there], *theirs)

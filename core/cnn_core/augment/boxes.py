@@ -25,12 +25,14 @@ def draw_boxes(
     *,
     scale: tuple[float, float],
     ratio: tuple[float, float],
-    image: tuple[int, int],
+    image: tuple[int | Tensor, int | Tensor],
     fits: Callable[[Tensor, Tensor], Tensor],
-    otherwise: tuple[int, int],
+    otherwise: tuple[int | Tensor, int | Tensor],
     generator: Generator,
 ) -> Boxes:
     """Return boxes in images of ``image`` = (height, width) pixels, anywhere in them.
+
+    Heights and widths are the same for all images, or (N,) int64.
 
     The share of the image's area is uniform in ``scale``, the logarithm of width over height in
     that of ``ratio``. Of ten attempts the first counts that ``fits(heights, widths)``; where none
@@ -56,6 +58,39 @@ def draw_boxes(
         torch.where(found, below(right + 1, generator), right // 2),
         heights,
         widths,
+    )
+
+
+def draw_crops(
+    heights: Tensor,
+    widths: Tensor,
+    *,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    generator: Generator,
+) -> Boxes:
+    """Return the part of each image of (N,) heights and widths that a resized crop takes.
+
+    Drawn as by ``torchvision.transforms.v2.RandomResizedCrop``: ten attempts, then the largest
+    part in the middle whose ratio is allowed.
+    """
+    narrow, wide = ratio
+
+    def fits(tall: Tensor, broad: Tensor) -> Tensor:
+        return (tall > 0) & (tall <= heights) & (broad > 0) & (broad <= widths)
+
+    return draw_boxes(
+        len(heights),
+        scale=scale,
+        ratio=ratio,
+        image=(heights, widths),
+        fits=fits,
+        # A pixel at least, however far the ratio is from the image's.
+        otherwise=(
+            torch.minimum(heights, (widths.double() / narrow).round().long()).clamp(min=1),
+            torch.minimum(widths, (heights.double() * wide).round().long()).clamp(min=1),
+        ),
+        generator=generator,
     )
 
 

@@ -46,9 +46,12 @@ TRANSFORMS: Registry[Transform] = Registry(
     ),
 )
 
+WHOLE_CROP = "random_resized_crop"
+"""The transform that takes its part of a whole image where ``data.whole`` keeps those."""
+
 _FLIP = {"name": "horizontal_flip"}
 _CROP = {"name": "random_crop"}
-_RESIZED_CROP = {"name": "random_resized_crop"}
+_RESIZED_CROP = {"name": WHOLE_CROP}
 # One resampling for shift, turn and zoom: three of them would blur thrice.
 _MOVE = {"name": "affine", "degrees": 15, "translate": 0.1, "scale": [0.9, 1.1], "shear": 0}
 _COLOUR = ({"name": "grayscale"}, {"name": "color_jitter"})
@@ -100,10 +103,7 @@ def build_augmentation(augment: Augment, classes: int) -> Augmentation:
 
     if mistakes := augment_mistakes(augment.model_dump()):
         raise UserError("; ".join(f"augment.{key}: {message}" for key, message in mistakes))
-    tables: Sequence[dict[str, Any]] = (
-        POLICIES[augment.policy] if augment.transforms is None else augment.transforms
-    )
-    steps = [_build(table, classes) for table in tables]
+    steps = [_build(table, classes) for table in tables_of(augment)]
 
     def apply(images_NCHW: Tensor, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         for step in steps:
@@ -111,6 +111,11 @@ def build_augmentation(augment: Augment, classes: int) -> Augmentation:
         return images_NCHW.contiguous(memory_format=torch.channels_last), targets
 
     return apply
+
+
+def tables_of(augment: Augment) -> Sequence[dict[str, Any]]:
+    """Return the tables of the section's transforms, in their order."""
+    return POLICIES[augment.policy] if augment.transforms is None else augment.transforms
 
 
 def _build(table: dict[str, Any], classes: int) -> Augmentation:
@@ -135,6 +140,24 @@ def augment_mistakes(augment_table: dict[str, Any]) -> list[tuple[str, str]]:
                 for key, message in _transform_mistakes(table)
             ]
     return wrong
+
+
+def whole_mistake(augment_table: dict[str, Any]) -> str | None:
+    """Return why a preset's raw ``[augment]`` section doesn't go with whole images, if so.
+
+    What is no list of transforms, or no policy, is left to others.
+    """
+    policy, tables = augment_table.get("policy", "none"), augment_table.get("transforms")
+    if tables is None and isinstance(policy, str):
+        tables = POLICIES.get(policy)
+    if not isinstance(tables, list | tuple) or not all(isinstance(t, dict) for t in tables):
+        return None
+    names = [table.get("name") for table in tables]
+    if names[:1] == [WHOLE_CROP]:
+        return None
+    fitting = ", ".join(name for name, steps in POLICIES.items() if _RESIZED_CROP in steps[:1])
+    found = f"here {names[0]!r} is" if names else "here there is none"
+    return f"needs {WHOLE_CROP} as the first transform, as in policy {fitting}; {found}"
 
 
 def _transform_mistakes(table: dict[str, Any]) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from cnn_core.config import Section
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from cnn_core.augment.boxes import Boxes
+
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -71,38 +73,17 @@ class AffineOptions(Section):
 
 
 def build_random_resized_crop(options: RandomResizedCropOptions) -> ImageTransform:
-    """Return a function that resizes a part of each image to the image's size.
-
-    The part is drawn as by ``torchvision.transforms.v2.RandomResizedCrop``: ten attempts, then
-    the largest part in the middle whose ratio is allowed.
-    """
+    """Return a function that resizes a part of each image to the image's size."""
     import torch
 
     from cnn_core.augment.batch import changed
-    from cnn_core.augment.boxes import Boxes, draw_boxes
+    from cnn_core.augment.boxes import Boxes
     from cnn_core.augment.resize import resize_boxes
-
-    (low, high), (narrow, wide) = options.scale, options.ratio
 
     def crop(images_NCHW: Tensor, generator: Generator) -> Tensor:
         count, _, height, width = images_NCHW.shape
-
-        def fits(heights: Tensor, widths: Tensor) -> Tensor:
-            return (heights > 0) & (heights <= height) & (widths > 0) & (widths <= width)
-
-        boxes = draw_boxes(
-            count,
-            scale=(low, high),
-            ratio=(narrow, wide),
-            image=(height, width),
-            fits=fits,
-            # A pixel at least, however far the ratio is from the image's.
-            otherwise=(
-                max(round(min(height, width / narrow)), 1),
-                max(round(min(width, height * wide)), 1),
-            ),
-            generator=generator,
-        )
+        heights, widths = (torch.full((count,), side) for side in (height, width))
+        boxes = draw(options, heights, widths, generator)
         return changed(images_NCHW, torch.arange(count), resize, *boxes)
 
     def resize(images_NCHW: Tensor, *boxes: Tensor) -> Tensor:
@@ -110,6 +91,16 @@ def build_random_resized_crop(options: RandomResizedCropOptions) -> ImageTransfo
         return resize_boxes(images_NCHW, Boxes(*boxes), (height, width))
 
     return crop
+
+
+def draw(
+    options: RandomResizedCropOptions, heights: Tensor, widths: Tensor, generator: Generator
+) -> Boxes:
+    """Return the parts that resized crops take of images of (N,) heights and widths."""
+    from cnn_core.augment.boxes import draw_crops
+
+    (low, high), (narrow, wide) = options.scale, options.ratio
+    return draw_crops(heights, widths, scale=(low, high), ratio=(narrow, wide), generator=generator)
 
 
 def build_rotate(options: RotateOptions) -> ImageTransform:

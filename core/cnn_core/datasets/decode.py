@@ -1,15 +1,20 @@
-"""One image file to square 8-bit RGB pixels."""
+"""One image file to 8-bit RGB pixels, square or whole.
+
+Pillow says what a file is and decodes it, but for the plain JPEGs, which torchvision decodes
+faster to the same pixels, and where that refuses one, Pillow has the last word.
+"""
 
 import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cnn_core.datasets.index import Images
 
-DECODER_VERSION = 1
+DECODER_VERSION = 2
 """Counts up whenever the same file would give other pixels, so that no old cache is used."""
 
 MAX_PIXELS = 89_478_485
@@ -30,6 +35,68 @@ def decode(path: Path, name: str, image_size: int, resize: int) -> Images | Corr
     The first frame, turned upright by its EXIF orientation; transparent pixels on white; 16-bit
     and float grey scaled to 8 bits; then ``fit``.
     """
+    return _decode(path, name, lambda pixels_HWC: fit(pixels_HWC, image_size, resize))
+
+
+def decode_whole(path: Path, name: str, largest_short: int) -> Images | Corrupt:
+    """Do as ``decode`` does, without a crop: uint8 (height, width, 3).
+
+    Where the shorter side is longer than ``largest_short``, it is scaled to that.
+    """
+    return _decode(path, name, lambda pixels_HWC: _shrunk(pixels_HWC, largest_short))
+
+
+def whole_bytes(path: Path, largest_short: int) -> int:
+    """Return the number of bytes of what ``decode_whole`` gives, 0 where the header is broken."""
+    try:
+        with Image.open(path) as image:
+            height, width = _shrunk_size((image.height, image.width), largest_short)
+    except Exception:  # noqa: BLE001 - told as corrupt when it is decoded
+        return 0
+    return 3 * height * width
+
+
+def fit(pixels_HWC: Images, image_size: int, resize: int) -> Images:
+    """Scale the shorter side to ``resize`` and cut out the centre, (image_size, image_size, 3).
+
+    torchvision's ``Resize(resize)`` and ``CenterCrop(image_size)``, but for the rounding that
+    ``tensors.resized`` tells of. Raises ValueError where the scaled image would be too large;
+    ``resize`` is not below ``image_size``.
+    """
+    from cnn_core.datasets.tensors import resized
+
+    height, width = pixels_HWC.shape[:2]
+    size = _scaled_size((height, width), resize)
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are too long and thin to scale")
+    top, left = (round((side - image_size) / 2) for side in size)
+    return resized(pixels_HWC, size)[top : top + image_size, left : left + image_size]
+
+
+def _shrunk(pixels_HWC: Images, largest_short: int) -> Images:
+    from cnn_core.datasets.tensors import resized
+
+    height, width = pixels_HWC.shape[:2]
+    return resized(pixels_HWC, _shrunk_size((height, width), largest_short))
+
+
+def _shrunk_size(size: tuple[int, int], largest_short: int) -> tuple[int, int]:
+    return _scaled_size(size, largest_short) if min(size) > largest_short else size
+
+
+def _scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:
+    """Return (height, width) scaled so that the shorter side is ``short``, as torchvision does."""
+    height, width = size
+    if width <= height:
+        return int(short * height / width), short
+    return short, int(short * width / height)
+
+
+def _decode(path: Path, name: str, finish: Callable[[Images], Images]) -> Images | Corrupt:
+    # Not below, where a torch that can't be imported would be taken for a broken image; and not
+    # above, for lists of data sets show at once.
+    import cnn_core.datasets.tensors  # noqa: F401
+
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -40,13 +107,26 @@ def decode(path: Path, name: str, image_size: int, resize: int) -> Images | Corr
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 return Corrupt(name, f"{image.width}x{image.height} pixels, above {MAX_PIXELS}")
-            return fit(to_rgb(ImageOps.exif_transpose(image)), image_size, resize)
+            return finish(_pixels(image, content))
     except UnidentifiedImageError:
         return Corrupt(name, "not an image that Pillow can read")
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - on broken bytes Pillow raises almost anything
         return Corrupt(name, str(error) or type(error).__name__)
+
+
+def _pixels(image: Image.Image, content: bytes) -> Images:
+    """Return the upright pixels (height, width, 3) of an image that was opened from ``content``."""
+    from cnn_core.datasets.tensors import pixels_of_jpeg
+
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and not turned:
+        pixels_HWC = pixels_of_jpeg(content)
+        if pixels_HWC is not None and pixels_HWC.shape[1::-1] == image.size:
+            return pixels_HWC
+    ImageOps.exif_transpose(image, in_place=True)
+    return np.asarray(to_rgb(image))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -57,27 +137,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         image = Image.alpha_composite(white, rgba)
-    return image.convert("RGB")
-
-
-def fit(image: Image.Image, image_size: int, resize: int) -> Images:
-    """Scale the shorter side to ``resize`` and cut out the centre, (image_size, image_size, 3).
-
-    Equal to torchvision's ``Resize(resize)`` (bilinear, antialiased) and
-    ``CenterCrop(image_size)`` on a PIL image, of which this repeats the arithmetic. Raises
-    ValueError where the scaled image would be too large; ``resize`` is not below ``image_size``.
-    """
-    short, long = sorted(image.size)
-    scaled = int(resize * long / short)
-    if resize * scaled > MAX_PIXELS:
-        raise ValueError(f"{image.width}x{image.height} pixels are too long and thin to scale")
-    size = (resize, scaled) if image.width <= image.height else (scaled, resize)
-    if size != image.size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
-    left = round((image.width - image_size) / 2)
-    top = round((image.height - image_size) / 2)
-    pixels: Images = np.asarray(image.crop((left, top, left + image_size, top + image_size)))
-    return pixels
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bits(grey_HW: np.ndarray[tuple[int, ...], np.dtype[np.number]]) -> Images:

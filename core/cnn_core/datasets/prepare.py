@@ -14,6 +14,7 @@ from cnn_core.datasets.index import Images, Index, Positions
 from cnn_core.datasets.pixels import load_pixels
 from cnn_core.datasets.split import Split, divide
 from cnn_core.datasets.statistics import mean_and_std
+from cnn_core.datasets.whole import WholeImages, load_whole
 from cnn_core.errors import UserError, printable
 from cnn_core.progress import Progress, Remark
 
@@ -26,7 +27,8 @@ class Prepared:
 
     ``train``, ``val`` and ``test`` are sorted positions, without the ``corrupt`` images, which
     are black in ``images_NHWC``. ``mean`` and ``std`` (3,) are of pixels scaled to 0..1.
-    ``fingerprint`` is a digest of names and contents.
+    ``fingerprint`` is a digest of names and contents. ``whole`` has the training images before
+    they are cropped, where ``data.whole`` asks for them.
     """
 
     classes: tuple[str, ...]
@@ -40,6 +42,7 @@ class Prepared:
     names: tuple[str, ...]
     fingerprint: str
     corrupt: tuple[Corrupt, ...]
+    whole: WholeImages | None
 
 
 def prepare(
@@ -59,12 +62,17 @@ def prepare(
     if data.limit is not None:  # the rest need not be decoded
         index, split = _only_used(index, split)
     pixels = yield from load_pixels(index, image_size, resize, cache_dir)
-    if pixels.corrupt:
-        yield _corrupt_remark(pixels.corrupt, data)
-        split = _without(split, pixels.corrupt)
-        if not len(split.train):
-            raise UserError(f"data set {data.dataset!r}: every training image is corrupt")
-    mean, std = yield from mean_and_std(pixels.images_NHWC, split.train, data.normalize)
+    split = yield from _without(split, pixels.corrupt, data)
+    corrupt, whole = pixels.corrupt, None
+    if data.whole:
+        whole, late = yield from load_whole(
+            index, split.train, resize, pixels.fingerprint, cache_dir
+        )
+        split = yield from _without(split, late, data)
+        corrupt |= late
+    mean, std = yield from mean_and_std(
+        pixels.images_NHWC, split.train, data.normalize, pixels.folder
+    )
     return Prepared(
         classes=index.classes,
         images_NHWC=pixels.images_NHWC,
@@ -76,7 +84,8 @@ def prepare(
         std=std,
         names=index.names,
         fingerprint=pixels.fingerprint,
-        corrupt=tuple(pixels.corrupt.values()),
+        corrupt=tuple(corrupt.values()),
+        whole=whole,
     )
 
 
@@ -90,13 +99,22 @@ def _only_used(index: Index, split: Split) -> tuple[Index, Split]:
     return index.take(used), new
 
 
-def _without(split: Split, corrupt: dict[int, Corrupt]) -> Split:
+def _without(
+    split: Split, corrupt: dict[int, Corrupt], data: Data
+) -> Generator[Remark, None, Split]:
+    """Return the split without the corrupt images, which are told."""
+    if not corrupt:
+        return split
+    yield _corrupt_remark(corrupt, data)
     left_out = np.array(sorted(corrupt), np.int64)
-    return Split(
+    split = Split(
         train=np.setdiff1d(split.train, left_out),
         val=np.setdiff1d(split.val, left_out),
         test=np.setdiff1d(split.test, left_out),
     )
+    if not len(split.train):
+        raise UserError(f"data set {data.dataset!r}: every training image is corrupt")
+    return split
 
 
 def _corrupt_remark(corrupt: dict[int, Corrupt], data: Data) -> Remark:

@@ -1,11 +1,16 @@
 """Mean and standard deviation of the pixels, channel by channel."""
 
+import hashlib
+import json
 from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.datasets.index import Images, Positions
+from cnn_core.files import write_text_atomically
 from cnn_core.progress import Progress
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -19,12 +24,15 @@ Channels = NDArray[np.float32]
 
 
 def mean_and_std(
-    images_NHWC: Images, train: Positions, normalize: str
+    images_NHWC: Images, train: Positions, normalize: str, cache: Path | None = None
 ) -> Generator[Progress, None, tuple[Channels, Channels]]:
     """Return mean and deviation (3,), of pixels in 0..1, that ``data.normalize`` asks for.
 
-    "dataset" measures the images at the positions ``train``; "none" is mean 0, deviation 1.
+    "dataset" measures the images at the positions ``train``, once for a folder ``cache`` of
+    these images; "none" is mean 0, deviation 1.
     """
+    if normalize == "dataset" and cache is not None:
+        return (yield from _measure_once(images_NHWC, train, cache))
     if normalize == "dataset":
         return (yield from _measure(images_NHWC, train))
     mean, std = {
@@ -33,6 +41,21 @@ def mean_and_std(
         "none": ((0.0,) * 3, (1.0,) * 3),
     }[normalize]
     return np.array(mean, np.float32), np.array(std, np.float32)
+
+
+def _measure_once(
+    images_NHWC: Images, train: Positions, cache: Path
+) -> Generator[Progress, None, tuple[Channels, Channels]]:
+    digest = hashlib.blake2b(train.astype("<i8").tobytes(), digest_size=16).hexdigest()
+    memo = cache / f"mean-and-std-{digest}.json"
+    with suppress(OSError, ValueError, TypeError):  # not yet there, or damaged: measured
+        known = np.array(json.loads(memo.read_bytes()), np.float32)
+        if known.shape == (2, images_NHWC.shape[3]) and np.isfinite(known).all():
+            return known[0], known[1]
+    mean, std = yield from _measure(images_NHWC, train)
+    with suppress(OSError):  # a cache that is only for reading saves no time here, that is all
+        write_text_atomically(memo, json.dumps([mean.tolist(), std.tolist()]), sync=False)
+    return mean, std
 
 
 def _measure(

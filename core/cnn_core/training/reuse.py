@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnn_core.augment.catalog import Augmentation
 from cnn_core.backbones.structure import Network
 from cnn_core.config import Experiment
-from cnn_core.datasets.pixels import MEMORY_SHARE
+from cnn_core.datasets.cache import MEMORY_SHARE
 from cnn_core.freezing import train_mode
 from cnn_core.made_once import size_text
 from cnn_core.progress import Progress, Remark
