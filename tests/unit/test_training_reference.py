@@ -19,6 +19,7 @@ from cnn_core.training.events import (
     EpochFinished,
     StepsDone,
 )
+from cnn_core.datasets.prepare import prepare
 from cnn_core.training.plan import epoch_order
 
 OPTIMIZERS = {
@@ -44,6 +45,14 @@ OPTIMIZERS = {
     ),
 }
 WITH_NORM = {"model": {"options": {"widths": [4, 6], "batch_norm": True}}}
+
+
+def finish(work: Any) -> Any:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 class Plain:
@@ -150,6 +159,30 @@ def test_evaluation_agrees_with_the_plain_one(lab):
         loss, acc = plain.evaluate("test", which)
         assert test.loss == pytest.approx(loss, abs=1e-5)
         assert test.acc == pytest.approx(float(acc), abs=1e-7)
+
+
+EVERYTHING = {"name": "random_resized_crop", "scale": [1.0, 1.0], "ratio": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize("freeze", [{}, {"policy": "backbone", "views": 2}])
+def test_the_part_that_is_all_of_an_image_is_the_image(lab, freeze):
+    whole = lab.experiment(
+        data={"whole": True}, augment={"transforms": [EVERYTHING]}, freeze=freeze
+    )
+    plain = lab.experiment(freeze={key: freeze[key] for key in freeze if key != "views"})
+    assert lab.history(lab.train(whole, "whole")) == lab.history(lab.train(plain, "plain"))
+
+
+def test_parts_are_drawn_from_pixels_that_the_centre_crop_leaves_out(lab):
+    # The images of 16 pixels are scaled to 8 and cropped to 4, or kept as they are.
+    data = {"image_size": 4, "resize": 8}
+    augment = {"transforms": [EVERYTHING]}
+    model = {"options": {"widths": [4]}}
+    kept = lab.train(lab.experiment(data=data, model=model, augment=augment), "cropped")
+    whole = lab.experiment(data={**data, "whole": True}, model=model, augment=augment)
+    assert lab.history(lab.train(whole, "whole")) != lab.history(kept)
+    prepared = finish(prepare(whole.data, lab.data_dir, lab.cache_dir))
+    assert prepared.whole.sizes[prepared.train].tolist() == [[16, 16]] * 27
 
 
 def test_logits_are_means_over_the_views_that_a_preset_asks_for(lab):

@@ -46,6 +46,11 @@ CASES: dict[str, dict[str, Any]] = {
         },
         "train": {"label_smoothing": 0.1},
     },
+    "parts of whole images": {
+        "data": {"image_size": 8, "whole": True},
+        "model": {"options": {"widths": [4]}},
+        "augment": {"policy": "resized-crop"},
+    },
     "nesterov": {"optim": {"nesterov": True, "weight_decay": 0.01, "clip_norm": 0.1}},
 }
 

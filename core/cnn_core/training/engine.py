@@ -6,17 +6,14 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import nn
 
-from cnn_core.augment.catalog import build_augmentation
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.errors import UserError, first_line
 from cnn_core.freezing import count_parameters
-from cnn_core.progress import Progress, Remark
 from cnn_core.training.advice import divergence_advice, memory_advice
 from cnn_core.training.assembly import identity, images_key, network_to_train
 from cnn_core.training.batches import Batches
@@ -40,7 +37,6 @@ from cnn_core.training.events import (
     EndStatus,
     Event,
     Notice,
-    Preparing,
     RunFinished,
     RunStarted,
 )
@@ -48,16 +44,12 @@ from cnn_core.training.final_test import final_test
 from cnn_core.training.memory import Probe, is_out_of_memory
 from cnn_core.training.reuse import Reuse
 from cnn_core.training.state import Diverged, PartName, Positions
-from cnn_core.training.supply import ImageSupply, Output
+from cnn_core.training.supply import ImageSupply, Output, training_supply
+from cnn_core.training.telling import told
 from cnn_core.training.trainer import Trainer
 from cnn_core.training.views import averaged
 
 _log = logging.getLogger(__name__)
-
-# Seconds between events of one piece of work before the first step.
-_PREPARING_INTERVAL_S = 0.25
-
-Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,30 +145,8 @@ class _Session:
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
         """Open the data set; return None where a stop is asked for meanwhile."""
         config, places = self._config, self._places
-        return (yield from self._told(prepare(config.data, places.data_dir, places.cache_dir)))
-
-    def _told(
-        self, work: Generator[Progress | Remark, None, Result]
-    ) -> Generator[Event, None, Result | None]:
-        """Tell of work before the first step; return None where a stop is asked for meanwhile."""
-        shown, due = "", 0.0
-        while True:
-            try:
-                item = next(work)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            match item:
-                case Progress(what, done, total):
-                    # Work on a million images tells of itself thousands of times a second.
-                    if what != shown or done == total > 0 or time.monotonic() >= due:
-                        shown, due = what, time.monotonic() + _PREPARING_INTERVAL_S
-                        yield Preparing(what=what, done=done, total=total)
-                case Remark(text, warning):
-                    yield Notice(level="warning" if warning else "info", text=text)
-            if self._control.stopping:
-                work.close()
-                return None
+        work = prepare(config.data, places.data_dir, places.cache_dir)
+        return (yield from told(work, self._control))
 
     def _last_checkpoint(self) -> State | None:
         if not checkpoint_path(self._places.run_dir, "last").exists():
@@ -214,18 +184,22 @@ class _Session:
         else:
             batch_size = config.train.batch_size
         check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
-        augmentation = build_augmentation(config.augment, len(data.classes))
-        unchanged = ImageSupply(batches, averaged(network.module, config.augment.test_views), None)
+        images = training_supply(
+            batches,
+            self._forward(network.module),
+            config.augment,
+            len(data.classes),
+            whole=data.whole,
+            image_size=data.images_NHWC.shape[1],
+            device=device,
+        )
+        unchanged = ImageSupply(batches, averaged(network.module, config.augment.test_views))
         self.trainer = trainer = Trainer(
             config,
             network,
             batches=batches,
             positions=positions,
-            images={
-                "train": ImageSupply(batches, self._forward(network.module), augmentation),
-                "val": unchanged,
-                "test": unchanged,
-            },
+            images={"train": images, "val": unchanged, "test": unchanged},
             device=device,
             precision=precision,
             batch_size=batch_size,
@@ -240,8 +214,8 @@ class _Session:
             self._reuse = Reuse(
                 config,
                 network,
-                batches,
-                augmentation,
+                train=images,
+                evaluation=unchanged,
                 images=images_key(config, data),
                 cache_dir=self._places.cache_dir / "features",
                 device=device,
@@ -272,7 +246,7 @@ class _Session:
                 work = reuse.training(positions, self._forward)
             else:
                 work = reuse.evaluation(positions)
-            supply = yield from self._told(work)
+            supply = yield from told(work, self._control)
             if self._control.stopping:
                 return False
             if supply is not None:

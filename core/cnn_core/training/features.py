@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import shutil
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,14 @@ from numpy.lib import format as npy
 from torch import Generator as RandomGenerator
 from torch import Tensor, fx
 
-from cnn_core.augment.catalog import Augmentation
 from cnn_core.errors import UserError, printable
 from cnn_core.made_once import META, check_room, made_once, read_meta, sync, write_meta
 from cnn_core.progress import Progress, Remark
-from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.fixed import Division, Feature
 from cnn_core.training.plan import chunks, derived_seed
 from cnn_core.training.rows import Rows
-from cnn_core.training.supply import Inputs, Output
+from cnn_core.training.supply import ImageSupply, Inputs, Output
 
 # Images that go through the fixed part at once: it keeps no activations for a backward pass.
 _AT_ONCE = 64
@@ -38,7 +36,6 @@ class Views:
     """Fixed random changes of the training images, each drawn once from the seed."""
 
     count: int
-    augmentation: Augmentation
     seed: int
     name: str
     """Tells augmentations apart, for the cache."""
@@ -88,7 +85,7 @@ class FeatureSupply:
 
 def stored_features(
     division: Division,
-    batches: Batches,
+    source: ImageSupply,
     positions: Tensor,
     *,
     views: Views | None,
@@ -135,7 +132,7 @@ def stored_features(
                 header = {"descr": descr, "fortran_order": False, "shape": shape}
                 npy.write_array_header_1_0(file, header)
             done = 0
-            for features in _computed(division, batches, positions, views, device, precision):
+            for features in _computed(division, source, positions, views, device, precision):
                 for file, values, feature in zip(files, features, division.features, strict=True):
                     file.write(_packed(values, feature).data)
                 done += len(features[0])
@@ -159,7 +156,7 @@ def stored_features(
 
 def _computed(
     division: Division,
-    batches: Batches,
+    source: ImageSupply,
     positions: Tensor,
     views: Views | None,
     device: torch.device,
@@ -168,21 +165,25 @@ def _computed(
     """Yield the features of some images after the other; of all of them for each view."""
     parts = chunks(positions, _AT_ONCE)
     for view in range(views.count if views else 1):
-        for number, (part, images_NCHW) in enumerate(
-            zip(parts, batches.stream(parts), strict=True)
-        ):
-            if views is not None:
-                generator = torch.Generator().manual_seed(derived_seed(views.seed, view, number))
-                labels = batches.labels(part)
-                images_NCHW, targets = views.augmentation(images_NCHW, labels, generator)
-                if targets is not labels:
-                    raise UserError(
-                        "freeze.views: the augmentation mixes images, which features can't follow; "
-                        "take one without mixup and cutmix"
-                    )
-            with torch.inference_mode(), autocast(device, precision):
-                features: Inputs = division.fixed(batches.normalize(images_NCHW))
-            yield features
+        with closing(source.load(parts, 1)) as loaded:
+            for number, (part, inputs) in enumerate(zip(parts, loaded, strict=True)):
+                if views is not None:
+                    seed = derived_seed(views.seed, view, number)
+                    inputs = _view(source, part, inputs, seed)
+                with torch.inference_mode(), autocast(device, precision):
+                    features: Inputs = division.fixed(source.normalized(inputs))
+                yield features
+
+
+def _view(source: ImageSupply, part: Tensor, inputs: Inputs, seed: int) -> Inputs:
+    labels = source.batches.labels(part)
+    changed, targets = source.changed(inputs, labels, torch.Generator().manual_seed(seed))
+    if targets is not labels:
+        raise UserError(
+            "freeze.views: the augmentation mixes images, which features can't follow; take one "
+            "without mixup and cutmix"
+        )
+    return changed
 
 
 def _fault(folder: Path, shapes: Sequence[tuple[int, ...]]) -> str | None:

@@ -8,18 +8,16 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from cnn_core.augment.catalog import Augmentation
 from cnn_core.backbones.structure import Network
 from cnn_core.config import Experiment
 from cnn_core.datasets.cache import MEMORY_SHARE
 from cnn_core.freezing import train_mode
 from cnn_core.made_once import size_text
 from cnn_core.progress import Progress, Remark
-from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.features import FeatureSupply, Views, stored_features
 from cnn_core.training.fixed import Division, divide_network
-from cnn_core.training.supply import Output
+from cnn_core.training.supply import ImageSupply, Output
 
 # Rest of a network in, what runs it out: compiled, where that is wanted.
 Wrap = Callable[[nn.Module], Callable[..., Output]]
@@ -36,17 +34,17 @@ class Reuse:
         self,
         config: Experiment,
         network: Network,
-        batches: Batches,
-        augmentation: Augmentation,
         *,
+        train: ImageSupply,
+        evaluation: ImageSupply,
         images: str,
         cache_dir: Path,
         device: torch.device,
         precision: Precision,
     ) -> None:
         """``images`` names the pixels and their normalisation in the keys of the cache."""
-        self._config, self._network, self._batches = config, network, batches
-        self._augmentation, self._images = augmentation, images
+        self._config, self._network, self._images = config, network, images
+        self._train, self._evaluation = train, evaluation
         self._cache_dir, self._device, self._precision = cache_dir, device, precision
 
     def training(
@@ -63,10 +61,11 @@ class Reuse:
             return None
         views = None
         if random and freeze.views is not None:
-            name = json.dumps(augment.model_dump(), sort_keys=True)
-            views = Views(freeze.views, self._augmentation, self._config.seed, name)
+            what = {"augment": augment.model_dump(), "whole": self._config.data.whole}
+            name = json.dumps(what, sort_keys=True)
+            views = Views(freeze.views, self._config.seed, name)
         train_mode(self._network, keep_statistics=freeze.keep_statistics)
-        supply = yield from self._supply(positions, views, wrap)
+        supply = yield from self._supply(self._train, positions, views, wrap)
         if supply is not None:
             yield Remark(
                 "the frozen layers run once for each image, and their features are kept; "
@@ -81,10 +80,10 @@ class Reuse:
         if self._config.augment.test_views != "none":
             return None
         self._network.module.eval()
-        return (yield from self._supply(positions, None, lambda module: module))
+        return (yield from self._supply(self._evaluation, positions, None, lambda module: module))
 
     def _supply(
-        self, positions: Tensor, views: Views | None, wrap: Wrap
+        self, source: ImageSupply, positions: Tensor, views: Views | None, wrap: Wrap
     ) -> Generator[Progress | Remark, None, FeatureSupply | None]:
         division = self._divided(positions)
         if division is None:
@@ -99,7 +98,7 @@ class Reuse:
             return None
         arrays = yield from stored_features(
             division,
-            self._batches,
+            source,
             positions,
             views=views,
             images=self._images,
@@ -113,4 +112,5 @@ class Reuse:
         # Two images: what is found for them must not be mistaken for a dimension of one.
         two = positions[torch.arange(2) % len(positions)]
         with torch.no_grad(), autocast(self._device, self._precision):
-            return divide_network(self._network, self._batches.normalize(self._batches.pixels(two)))
+            (inputs,) = self._evaluation.load([two], 1)
+            return divide_network(self._network, self._evaluation.normalized(inputs))

@@ -29,8 +29,7 @@ class Rows:
         self._resident: Tensor | None = None
         self._copies: Any = None
         if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            if array.nbytes < DEVICE_SHARE * free:
+            if fits_on(device, array.nbytes):
                 self._resident = _copied(array, device)
             else:
                 self._copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -87,6 +86,14 @@ class Rows:
             present.wait_event(copied)
             rows.record_stream(present)  # or its memory would be given to the next copy
         return rows
+
+
+def fits_on(device: torch.device, size: int) -> bool:
+    """Return whether an array of ``size`` bytes may stay on the device for good."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return size < DEVICE_SHARE * free
 
 
 def _copied(array: npt.NDArray[Any], device: torch.device) -> Tensor:
