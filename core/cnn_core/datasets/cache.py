@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from cnn_core.datasets.build import PIXELS, Recipe, build
 from cnn_core.datasets.index import Images
 from cnn_core.errors import UserError, printable
-from cnn_core.made_once import META, made_once, read_meta
+from cnn_core.made_once import META, made_once, read_meta, size_text
 from cnn_core.progress import Progress, Remark
 
 MEMORY_SHARE = 0.5
@@ -58,8 +58,8 @@ def cached(
     available = psutil.virtual_memory().available
     if pixels.nbytes > MEMORY_SHARE * available:
         yield Remark(
-            f"the pixels take {pixels.nbytes / 1e9:.2f} GB and {available / 1e9:.2f} GB of memory "
-            "are available: training may wait for the disk"
+            f"the pixels take {size_text(pixels.nbytes)} and {size_text(available)} of memory are "
+            "available: training may wait for the disk"
         )
     return Cached(pixels, read_meta(folder), folder)
 
