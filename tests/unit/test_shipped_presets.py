@@ -115,7 +115,7 @@ def test_a_preset_trains_an_epoch_and_a_step_more(
     states: list[dict[str, Any]] = []
     # VGG16's checkpoints have a gigabyte.
     monkeypatch.setattr(
-        "cnn_core.training.trainer.save_checkpoint",
+        "cnn_core.training.saver.save_checkpoint",
         lambda run_dir, state, *names: states.append(state["progress"]),
     )
     overrides = ["data.dataset=folder", "model.weights=none", "train.batch_size=2"]

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
 
 from cnn_core.backbones.network import build_network
+from cnn_core.datasets.prepare import prepare
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
 from cnn_core.training.events import (
@@ -19,7 +20,6 @@ from cnn_core.training.events import (
     EpochFinished,
     StepsDone,
 )
-from cnn_core.datasets.prepare import prepare
 from cnn_core.training.plan import epoch_order
 
 OPTIMIZERS = {
