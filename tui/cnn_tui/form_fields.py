@@ -18,10 +18,10 @@ Kind = Literal["choice", "switch", "number", "text", "lines", "words", "table", 
 
 # What few presets set; folded away until it is asked for.
 _RARE: dict[str, tuple[str, ...]] = {
-    "data": ("classes", "resize", "split_seed", "limit", "on_corrupt"),
+    "data": ("classes", "resize", "whole", "split_seed", "limit", "on_corrupt"),
     "model": ("head_batch_norm", "init", "cut"),
     "freeze": ("lr_scale", "keep_statistics", "reuse", "views"),
-    "augment": ("transforms",),
+    "augment": ("transforms", "test_views"),
     "optim": ("nesterov", "warmup_epochs", "clip_norm"),
     "train": (
         "drop_last",

@@ -203,6 +203,8 @@ def _remove_unused(cache_dir: Path, kept: Path) -> None:
     """Remove the features unused for longest where all together take more than their share."""
     used: list[tuple[float, int, Path]] = []
     for meta in cache_dir.glob(f"*/{META}"):
+        if meta.parent.suffix == ".part":  # being made by another process
+            continue
         try:
             size = sum(file.stat().st_size for file in meta.parent.iterdir())
             used.append((meta.stat().st_mtime, size, meta.parent))
