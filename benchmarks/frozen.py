@@ -120,7 +120,7 @@ def cells(first: dict[str, Any], second: dict[str, Any], whole: dict[str, Any]) 
         f"{first['spans'][0]:.3f}",
         f"{later:.4f}",
         f"{full:.2f}",
-        f"{full / later:.0f}",
+        f"{full / later:,.1f}",
         f"{first['computing']:.1f}",
         f"{first['computing'] / (full - later):.2f}",
         f"{second['until']:.2f}",

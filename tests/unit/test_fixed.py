@@ -12,18 +12,14 @@ from cnn_core.config import Model
 from cnn_core.freezing import apply_freezing, train_mode
 from cnn_core.training.fixed import divide_network
 
+# Side branches, dense links, code that can't be traced into, attention, functional dropout.
 BACKBONES = {
-    "alexnet": 64,
     "densenet121": 32,
-    "efficientnet_b0": 32,
     "efficientnet_lite0": 32,
     "googlenet": 64,
-    "mobilenet_v3_small": 32,
     "resnet18": 32,
     "shufflenet_v2_x0_5": 32,
-    "squeezenet1_1": 32,
     "swin_t": 32,
-    "vit_b_32": 32,
 }
 
 

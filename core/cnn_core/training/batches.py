@@ -29,8 +29,8 @@ class Batches:
         self._images_NHWC = Rows(images_NHWC, device)
         self._labels = torch.from_numpy(labels).to(device)
         # ((x / 255) - mean) / std as one product and one sum.
-        self._scale_C11 = torch.from_numpy(1 / (255 * std)).view(-1, 1, 1).to(device)
-        self._shift_C11 = torch.from_numpy(-mean / std).view(-1, 1, 1).to(device)
+        self._scale_C = torch.from_numpy(1 / (255 * std)).to(device)
+        self._shift_C = torch.from_numpy(-mean / std).to(device)
 
     def pixels(self, positions: Tensor) -> Tensor:
         """Return ``images_NCHW`` uint8 on the device, channels_last, at (B,) int64 positions."""
@@ -46,5 +46,12 @@ class Batches:
         return self._labels[positions.to(self._device, non_blocking=True)]
 
     def normalize(self, images_NCHW: Tensor) -> Tensor:
-        """Return float32 images with the data set's mean taken off and deviation divided out."""
-        return images_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
+        """Return float32 images with the data set's mean taken off and deviation divided out.
+
+        They are channels_last, as the images should be.
+        """
+        count, channels, height, width = images_NCHW.shape
+        # By rows of pixels: a CPU does three values at a time several times as slowly.
+        rows = images_NCHW.permute(0, 2, 3, 1).reshape(count, height, width * channels).float()
+        rows.mul_(self._scale_C.repeat(width)).add_(self._shift_C.repeat(width))
+        return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
