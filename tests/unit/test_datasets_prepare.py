@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from prepare_support import finish
 
 from cnn_core.config import Data
 from cnn_core.datasets import build
@@ -37,15 +37,6 @@ def make(root: Path, classes: int = 2, each: int = 6, side: int = 12) -> None:
 def root(tmp_path: Path) -> Path:
     make(tmp_path / "folder")
     return tmp_path / "folder"
-
-
-def finish(steps: Generator[Progress | Remark, None, Prepared]) -> tuple[Prepared, list[Any]]:
-    seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return end.value, seen
 
 
 def run(root: Path, **keys: Any) -> tuple[Prepared, list[Any]]:

@@ -2,20 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from prepare_support import finish
 
 from cnn_core.config import Data
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.datasets.whole import WholeImages
 from cnn_core.errors import UserError
 from cnn_core.preset_mistakes import mistakes
-from cnn_core.progress import Progress, Remark
+from cnn_core.progress import Remark
 
 
 @pytest.fixture
@@ -30,15 +30,6 @@ def root(tmp_path: Path) -> Path:
     for file in tmp_path.rglob("*.png"):
         os.utime(file, (1e9, 1e9))
     return tmp_path / "folder"
-
-
-def finish(steps: Generator[Progress | Remark, None, Prepared]) -> tuple[Prepared, list[Any]]:
-    seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return end.value, seen
 
 
 def run(root: Path, **keys: Any) -> tuple[Prepared, list[Any]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from prepare_support import finish
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 from torch.nn import functional as F
 
@@ -27,12 +28,8 @@ def epochs_of(events):
 
 def prepared(lab, experiment):
     """Return the data set as a training opens it."""
-    work = prepare(experiment.data, lab.data_dir, lab.cache_dir)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    data, _ = finish(prepare(experiment.data, lab.data_dir, lab.cache_dir))
+    return data
 
 
 def initial_logits(lab, experiment, part="train", images_NHWC=None):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prepare_support import finish
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
@@ -45,14 +46,6 @@ OPTIMIZERS = {
     ),
 }
 WITH_NORM = {"model": {"options": {"widths": [4, 6], "batch_norm": True}}}
-
-
-def finish(work: Any) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 class Plain:
@@ -181,7 +174,7 @@ def test_parts_are_drawn_from_pixels_that_the_centre_crop_leaves_out(lab):
     kept = lab.train(lab.experiment(data=data, model=model, augment=augment), "cropped")
     whole = lab.experiment(data={**data, "whole": True}, model=model, augment=augment)
     assert lab.history(lab.train(whole, "whole")) != lab.history(kept)
-    prepared = finish(prepare(whole.data, lab.data_dir, lab.cache_dir))
+    prepared, _ = finish(prepare(whole.data, lab.data_dir, lab.cache_dir))
     assert prepared.whole.sizes[prepared.train].tolist() == [[16, 16]] * 27
 
 

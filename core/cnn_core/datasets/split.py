@@ -103,7 +103,7 @@ def _drawn(
     name = hashlib.blake2b(settings + labels.tobytes(), digest_size=16).hexdigest()
     note = None if cache_dir is None else cache_dir / "splits" / f"{name}.npy"
     if note is not None and note.is_file():
-        with contextlib.suppress(ValueError, EOFError):  # damaged: drawn again
+        with contextlib.suppress(OSError, ValueError, EOFError):  # damaged: drawn again
             order: Positions = np.load(note)
             return _parted(order, fraction)
     from sklearn.model_selection import train_test_split

@@ -87,8 +87,8 @@ def stream(
             traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
             error = memory_advice(session.trainer, session.probe)
         else:
-            kind, told = type(failure).__name__, first_line(failure)
-            error = told if told == kind else f"{kind}: {told}"
+            kind, text = type(failure).__name__, first_line(failure)
+            error = text if text == kind else f"{kind}: {text}"
     yield RunFinished(
         status=status,
         error=error,

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.lib import format as npy
-from torch import Generator as RandomGenerator
 from torch import Tensor, fx
 
 from cnn_core.errors import UserError, printable
@@ -22,10 +21,11 @@ from cnn_core.training.device import Precision, autocast
 from cnn_core.training.fixed import Division, Feature
 from cnn_core.training.plan import chunks, derived_seed
 from cnn_core.training.rows import Rows
-from cnn_core.training.supply import ImageSupply, Inputs, Output
+from cnn_core.training.supply import ImageSupply, Inputs, Output, Supply
 
 # Images that go through the fixed part at once: it keeps no activations for a backward pass.
 _AT_ONCE = 64
+# Bytes of features from which on their cost is told first.
 _WORTH_TELLING = 1e9
 # Share of the disk that all stored features together may take; those unused for longest go first.
 DISK_SHARE = 0.1
@@ -41,8 +41,8 @@ class Views:
     """Tells augmentations apart, for the cache."""
 
 
-class FeatureSupply:
-    """Stored features through the rest of the network."""
+class FeatureSupply(Supply):
+    """Stored features through the rest of the network; views were changed when they were made."""
 
     def __init__(
         self,
@@ -68,15 +68,6 @@ class FeatureSupply:
             for stored in zip(*streams, strict=True):
                 pairs = zip(stored, self._division.features, strict=True)
                 yield tuple(_unpacked(rows, feature) for rows, feature in pairs)
-
-    def changed(
-        self,
-        inputs: Inputs,
-        labels: Tensor,
-        generator: RandomGenerator,  # noqa: ARG002
-    ) -> tuple[Inputs, Tensor]:
-        """Return what is given: views are changed when they are made."""
-        return inputs, labels
 
     def output(self, inputs: Inputs) -> Output:
         """Return the network's output from features."""

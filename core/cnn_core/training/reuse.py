@@ -46,6 +46,7 @@ class Reuse:
         self._config, self._network, self._images = config, network, images
         self._train, self._evaluation = train, evaluation
         self._cache_dir, self._device, self._precision = cache_dir, device, precision
+        self._divisions: dict[bool, Division | None] = {}
 
     def training(
         self, positions: Tensor, wrap: Wrap
@@ -109,6 +110,13 @@ class Reuse:
         return FeatureSupply(arrays, division, positions, self._device, wrap(division.rest))
 
     def _divided(self, positions: Tensor) -> Division | None:
+        """Return the network divided in its present mode, once for training and evaluation each."""
+        training = self._network.module.training
+        if training not in self._divisions:
+            self._divisions[training] = self._divide(positions)
+        return self._divisions[training]
+
+    def _divide(self, positions: Tensor) -> Division | None:
         # Two images: what is found for them must not be mistaken for a dimension of one.
         two = positions[torch.arange(2) % len(positions)]
         with torch.no_grad(), autocast(self._device, self._precision):

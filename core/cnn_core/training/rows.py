@@ -71,8 +71,7 @@ class Rows:
         if self._copies is None:
             return torch.from_numpy(np.take(self._array, indices.numpy(), axis=0)), None
         shape = (len(indices), *self._array.shape[1:])
-        dtype = torch.from_numpy(self._array[:0].copy()).dtype
-        pinned = torch.empty(shape, dtype=dtype, pin_memory=True)
+        pinned = torch.empty(shape, dtype=_dtype(self._array), pin_memory=True)
         # Into the pinned memory itself; only with "clip" does numpy not go by a buffer.
         np.take(self._array, indices.numpy(), axis=0, out=pinned.numpy(), mode="clip")
         with torch.cuda.stream(self._copies):
@@ -98,9 +97,12 @@ def fits_on(device: torch.device, size: int) -> bool:
 
 def _copied(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     """Return the array on the device, copied in pieces: it may be mapped from a larger file."""
-    dtype = torch.from_numpy(array[:0].copy()).dtype
-    resident = torch.empty(array.shape, dtype=dtype, device=device)
+    resident = torch.empty(array.shape, dtype=_dtype(array), device=device)
     step = max(1, _COPIED_AT_ONCE // max(1, array[:1].nbytes))
     for start in range(0, len(array), step):
         resident[start : start + step] = torch.from_numpy(np.array(array[start : start + step]))
     return resident
+
+
+def _dtype(array: npt.NDArray[Any]) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, array.dtype)).dtype

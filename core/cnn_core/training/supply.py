@@ -27,15 +27,19 @@ class Supply(Protocol):
         """Yield the inputs of each part of the positions in this epoch."""
 
     def changed(
-        self, inputs: Inputs, labels: Tensor, generator: RandomGenerator
+        self,
+        inputs: Inputs,
+        labels: Tensor,
+        generator: RandomGenerator,  # noqa: ARG002 - of those that change something
     ) -> tuple[Inputs, Tensor]:
-        """Return a training batch and its targets after the random changes meant for it."""
+        """Return a training batch and its targets after the random changes meant for it: none."""
+        return inputs, labels
 
     def output(self, inputs: Inputs) -> Output:
         """Run the layers."""
 
 
-class ImageSupply:
+class ImageSupply(Supply):
     """Images through the whole network, as they are."""
 
     def __init__(self, batches: Batches, forward: Callable[[Tensor], Output]) -> None:
@@ -49,15 +53,6 @@ class ImageSupply:
         """Yield uint8 ``images_NCHW`` of each part."""
         for images_NCHW in self.batches.stream(parts):
             yield (images_NCHW,)
-
-    def changed(
-        self,
-        inputs: Inputs,
-        labels: Tensor,
-        generator: RandomGenerator,  # noqa: ARG002
-    ) -> tuple[Inputs, Tensor]:
-        """Return what is given."""
-        return inputs, labels
 
     def output(self, inputs: Inputs) -> Output:
         """Return the network's output for uint8 images."""

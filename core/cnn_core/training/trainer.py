@@ -104,7 +104,7 @@ class Trainer:
                 self._unfreeze()
             try:
                 yield from self._epoch(control)
-            except Exception:
+            except Exception:  # however training fails, its best epoch may be in memory only
                 yield from self._saver.write_held()
                 raise
             yield from self._take_finish(control)
