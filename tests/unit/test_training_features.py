@@ -12,7 +12,7 @@ from cnn_core.datasets.cache import MEMORY_SHARE
 from cnn_core.training import features
 from cnn_core.training.events import Notice, Preparing, RunStarted
 
-COMPUTING = "computing features of frozen layers"
+COMPUTING = "computing features"
 CONVNET: dict[str, Any] = {
     "model": {
         "backbone": "convnet",

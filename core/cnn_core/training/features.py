@@ -127,7 +127,7 @@ def stored_features(
                 for file, values, feature in zip(files, features, division.features, strict=True):
                     file.write(_packed(values, feature).data)
                 done += len(features[0])
-                yield Progress("computing features of frozen layers", done, rows)
+                yield Progress("computing features", done, rows)
             for file in files:
                 sync(file)
         write_meta(part, {"settings": settings})
