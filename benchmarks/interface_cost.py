@@ -4,7 +4,7 @@
 
 Trains the same seeded run of a small CNN on images made on the spot: alone (headless), in the
 thread of an app that shows it live on a real pseudo-terminal, and in a process of its own that
-the app follows. Rounds are interleaved; the medians are printed, with every single figure.
+the app follows. Rounds are interleaved; the medians of all epochs after each first one are printed.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from cnn_core.preset_files import load_experiment
+from cnn_core.runs.lock import is_live
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import new_run
 
@@ -46,7 +47,7 @@ lr = 0.05
 epochs = {epochs}
 batch_size = 128
 """
-_TICK_S = 0.01
+_TICK_S = 0.02
 _LAG = "lag.json"
 
 
@@ -83,14 +84,18 @@ def _measure(folder: Path, rounds: int, epochs: int, size: str) -> None:
                 worst = _train_shown(mode, run_dir, folder / "data", size)
             if round_ == 0:
                 continue  # decodes the images, warms the files up
-            speeds[mode].append(read_summary(run_dir)["timing"]["images_per_s"])
+            history = read_summary(run_dir)["history"]
+            speeds[mode] += [epoch["images_per_s"] for epoch in history[1:]]
             if mode != "headless":
                 lags[mode].append(worst)
     base = statistics.median(speeds["headless"])
     for mode, values in speeds.items():
         median = statistics.median(values)
-        shown = ", ".join(f"{value:,.0f}" for value in values)
-        print(f"{mode:<9} {median:8,.0f} images/s  {median / base:6.3f} of headless  ({shown})")
+        low, _, high = statistics.quantiles(values, n=4)
+        print(
+            f"{mode:<9} {median:8,.0f} images/s  {median / base:6.3f} of headless"
+            f"  (quartiles {low:,.0f}, {high:,.0f} of {len(values)} epochs)"
+        )
     for mode, values in lags.items():
         shown = ", ".join(f"{1000 * value:.0f}" for value in values)
         print(f"{mode:<9} longest lag of the event loop in each round, in ms: {shown}")
@@ -119,10 +124,6 @@ def _train_shown(mode: str, run_dir: Path, data_dir: Path, size: str) -> float:
     columns, lines = map(int, size.split("x"))
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    background = None
-    if mode == "process":
-        command = _command("resume", str(run_dir), "--headless", "--data-dir", str(data_dir))
-        background = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     app = subprocess.Popen(
         [sys.executable, __file__, "--child", mode, str(run_dir), str(data_dir)],
         stdin=follower,
@@ -133,8 +134,8 @@ def _train_shown(mode: str, run_dir: Path, data_dir: Path, size: str) -> float:
     os.close(follower)
     threading.Thread(target=_drain, args=(leader,), daemon=True).start()
     app.wait()
-    if background is not None:
-        background.wait()
+    while is_live(run_dir):  # the process in the background ends after its last event
+        time.sleep(0.1)
     return float(json.loads((run_dir / _LAG).read_text()))
 
 
@@ -150,6 +151,8 @@ def _show(mode: str, run_dir: Path, data_dir: Path) -> None:
     """Be the app on the terminal given, until the run has ended; leave the lag there."""
     from cnn_core.locations import cache_dir
     from cnn_tui.app import CnnTuiApp
+    from cnn_tui.background import start_in_background
+    from cnn_tui.screens.live import LivePage
     from cnn_tui.workplace import Workplace
 
     place = Workplace(run_dir.parent, data_dir, cache_dir())
@@ -157,12 +160,18 @@ def _show(mode: str, run_dir: Path, data_dir: Path) -> None:
     lags: list[float] = []
 
     async def watch(_pilot: object) -> None:
-        if mode == "process":
+        if mode == "process":  # as F8 does it, in an app that has been open for a while
+            while "cnn_core.runs.session" not in sys.modules or any(
+                thread.name == "load torch" for thread in threading.enumerate()
+            ):
+                await asyncio.sleep(0.1)
+            await asyncio.to_thread(start_in_background, run_dir, data_dir=data_dir, device="cpu")
             app.open_run(run_dir)
         # From the first step on: what loads before is not training.
         while read_summary(run_dir)["params"]["total"] is None:
             await asyncio.sleep(0.25)
-        while len(lags) % 50 or read_summary(run_dir)["status"] != "finished":
+        # What the page knows, since reading the run here would be a burden of its own.
+        while not (isinstance(app.screen, LivePage) and app.screen.run_watch.status == "finished"):
             before = time.perf_counter()
             await asyncio.sleep(_TICK_S)
             lags.append(time.perf_counter() - before - _TICK_S)

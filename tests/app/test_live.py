@@ -1,5 +1,6 @@
 """The page of a run, driven by Pilot over runs that are written while it is open."""
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.run_files import RunFiles
 from cnn_tui.widgets.chart import Chart
+from cnn_tui.widgets.runs_table import RunsTable
 
 
 async def test_a_run_is_followed_from_its_preparation_to_its_result(
@@ -52,6 +54,24 @@ async def test_a_run_is_followed_from_its_preparation_to_its_result(
         await says(pilot, app, "#card", "Best epoch 1 of 1, val accuracy 50.00%")
         await until(pilot, lambda: app._notifications, what="the end is told")
         assert [note.message for note in app._notifications] == ["mine: finished"]
+
+
+async def test_the_list_beneath_a_run_rests_until_one_returns_to_it(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = folder.finished("old")
+    # Opened when the app mounts, as by `train`, maybe before the list has begun to follow.
+    monkeypatch.setattr(CnnTuiApp, "on_mount", lambda self: self.open_run(run_dir))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, LivePage))
+        table = app.screen_stack[0].query_one(RunsTable)
+        await asyncio.sleep(0.5)  # a look that was under way has ended
+        before = len(table.rows)
+        folder.finished("new")
+        await asyncio.sleep(1.5)
+        assert len(table.rows) == before
+        await pilot.press("escape")
+        await until(pilot, lambda: {row["name"] for row in table.rows} == {"old", "new"})
 
 
 async def test_an_ended_run_shows_its_result_and_tells_no_end(

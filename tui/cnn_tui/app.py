@@ -72,6 +72,7 @@ class CnnTuiApp(App[str]):
         self.set_keymap(self.config.keys)
         self.set_interval(_STATUS_INTERVAL_S, self._look_after_slot)
         if self._first is not None:
+            self.load_torch()
             self.train(self._first)
 
     # --- pages -----------------------------------------------------------------------------

@@ -16,9 +16,10 @@ class FollowingPage(Page):
         self._timer: Timer | None = None
 
     def follow(self) -> None:
-        """Look now and from now on."""
-        self._timer = self.set_interval(_INTERVAL_S, self.look_now)
-        self.look_now()
+        """Look now and from now on; covered already, from when the page is in front."""
+        self._timer = self.set_interval(_INTERVAL_S, self.look_now, pause=not self.is_active)
+        if self.is_active:
+            self.look_now()
 
     def look_now(self) -> None:
         """Look, unless that is under way."""

@@ -30,7 +30,7 @@ from cnn_tui.widgets.pane_tabs import PaneTabs
 from cnn_tui.widgets.run_panes import ClassesPane, LogPane
 from cnn_tui.widgets.title_bar import TitleBar
 
-_POLL_S, _REST_S = 0.25, 1.0
+_POLL_S, _REST_S = 0.5, 1.0
 _CLOCK_S = 1.0
 _X_LABELS = {"epoch": "epoch", "step": "step", "time": "time (s)"}
 _UNITS = {"loss": "nats", "accuracy": "%", "rate": ""}

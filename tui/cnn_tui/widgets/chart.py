@@ -239,11 +239,9 @@ class Chart(Widget, can_focus=True):
         wanted = (self.size, self._ink())
         if not self._stale and wanted == self._drawn_for:
             return
-        started = time.thread_time()
         view = replace(self._view, log_y=self.log_y, smoothing=self.smoothing, x_range=self.zoom)
         self._drawing = compose(self._curves, view, *self.size, ink=wanted[1])
         self._strips = [Strip(row, self.size.width) for row in self._drawing.rows]
-        self._cost = time.thread_time() - started
         self._drawn_at, self._drawn_for, self._stale = time.monotonic(), wanted, False
         self._readout = self._values()
         self.drawings += 1
@@ -274,13 +272,19 @@ class Chart(Widget, can_focus=True):
     def _draw_if_due(self) -> None:
         self._timer = None
         now, budget = time.monotonic(), DrawBudget.of(self.app)
-        if not (self.screen.is_current and self.is_on_screen):
+        if not (self.screen.is_active and self.is_on_screen):
             budget.leave(self)
             self._stale = True  # drawn when it shows
         elif budget.take(self, now, self._cost):
+            started = time.thread_time()
             self._draw_now()
+            self.call_after_refresh(self._weigh, started)
         else:
             self._wait(budget.pause(now))
+
+    def _weigh(self, started: float) -> None:
+        """Note what a drawing costs, with what Textual does to paint it: about as much again."""
+        self._cost = time.thread_time() - started
 
     def on_unmount(self) -> None:
         """Let other charts draw."""
