@@ -3,13 +3,12 @@
 from collections.abc import Generator
 from pathlib import Path
 
-import numpy as np
-
 from cnn_core.datasets.prepare import Prepared
-from cnn_core.files import write_atomically
-from cnn_core.training.checkpoint import load_checkpoint
+from cnn_core.files import stamp_of
+from cnn_core.training.checkpoint import checkpoint_path, load_checkpoint
 from cnn_core.training.evaluation import Metrics
 from cnn_core.training.events import CheckpointName, Event, TestEvaluated
+from cnn_core.training.predictions import Predictions, predictions_path, save_predictions
 from cnn_core.training.trainer import Trainer
 
 
@@ -22,17 +21,15 @@ def final_test(trainer: Trainer, data: Prepared, run_dir: Path) -> Generator[Eve
         best = load_checkpoint(run_dir, "best")
         trainer.network.module.load_state_dict(best["model"])
         logits, metrics = trainer.evaluate("test")
-    folder = run_dir / "predictions"
-    folder.mkdir(exist_ok=True)
-    write_atomically(
-        folder / "test.npz",
-        lambda file: np.savez(
-            file,
-            logits=logits.numpy(),
-            labels=data.labels[data.test],
-            names=np.array([data.names[position] for position in data.test]),
-            classes=np.array(data.classes),
+    save_predictions(
+        predictions_path(run_dir, "test", "best"),
+        Predictions(
+            logits.numpy(),
+            data.labels[data.test],
+            tuple(data.names[position] for position in data.test),
+            data.classes,
         ),
+        stamp_of(checkpoint_path(run_dir, "best")),
     )
     yield _tested("best", best_epoch, metrics)
 
