@@ -192,11 +192,13 @@ def test_pictures_of_maps():
     assert not pictures[1].any()
 
 
-def test_the_overlay_leaves_cold_places_as_they_are():
+def test_the_overlay_is_half_the_image_and_half_the_heat():
     image_HWC = image(8)
     heat_HW = np.zeros((8, 8), np.float32)
     heat_HW[2, 3] = 1
-    mixed_HWC = overlaid(image_HWC, heat_HW)
-    assert (mixed_HWC.dtype, mixed_HWC.shape) == (np.uint8, (8, 8, 3))
-    changed = (mixed_HWC != image_HWC).any(-1)
-    assert changed.sum() == changed[2, 3] == 1
+    colours = 2 * overlaid(image_HWC, heat_HW).astype(float) - image_HWC
+    assert overlaid(image_HWC, heat_HW).dtype == np.uint8
+    cold, warm = np.delete(colours.reshape(64, 3), 2 * 8 + 3, axis=0), colours[2, 3]
+    assert (np.ptp(cold, axis=0) <= 2).all()
+    assert warm[0] > warm[2] + 50
+    assert (cold[:, 2] > cold[:, 0]).all()

@@ -5,11 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.datasets.index import Images
-from cnn_core.inspect.layers import check_layer, convolutions, map_shapes
+from cnn_core.inspect.layers import check_layer, default_layers, map_shapes
 from cnn_core.inspect.trained import Trained
-
-# How much of the colour covers the image where the heat is greatest.
-_OPACITY = 0.6
 
 
 def grad_cam(
@@ -44,16 +41,11 @@ def attention_layer(trained: Trained) -> str:
 
     Raises UserError where the network has none.
     """
-    names = set(convolutions(trained.network.module))
-    found = [name for name, (_, *sides) in map_shapes(trained).items() if max(sides) > 1]
-    usable = [name for name in found if name in names]
-    check_layer(trained.run_dir.name, usable[-1] if usable else "", usable, "convolution")
-    return usable[-1]
+    return default_layers(trained)[-1]
 
 
 def overlaid(image_HWC: Images, heat_HW: NDArray[np.float32]) -> Images:
-    """Return the uint8 image (H,W,3) with the heat in 0..1 on it, from clear over red to yellow."""
-    colour_HWC = mpl.colormaps["inferno"](heat_HW)[..., :3] * 255
-    cover = _OPACITY * heat_HW[..., None]
-    mixed: Images = np.rint(image_HWC * (1 - cover) + colour_HWC * cover).astype(np.uint8)
+    """Return the uint8 image (H,W,3) half covered by the heat in 0..1, from dark blue to red."""
+    colours_HWC = mpl.colormaps["turbo"](heat_HW)[..., :3] * 255
+    mixed: Images = np.rint((image_HWC + colours_HWC) / 2).astype(np.uint8)
     return mixed

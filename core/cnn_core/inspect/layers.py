@@ -7,7 +7,7 @@ from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.inspect.trained import Trained
 from cnn_core.summary import summarize
 
-__all__ = ["check_layer", "convolutions", "map_shapes"]
+__all__ = ["check_layer", "convolutions", "default_layers", "map_shapes"]
 
 
 def map_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
@@ -17,6 +17,19 @@ def map_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
     """
     layers = summarize(trained.network, image_size=trained.image_size).layers
     return {row.name: row.output_shape[1:] for row in layers if len(row.output_shape) == 4}
+
+
+def default_layers(trained: Trained) -> tuple[str, ...]:
+    """Return the first and the last convolution whose feature maps are larger than one pixel.
+
+    That is one where there is one only. Raises UserError where the network has none.
+    """
+    names = set(convolutions(trained.network.module))
+    shapes = map_shapes(trained).items()
+    found = [name for name, (_, *sides) in shapes if name in names and max(sides) > 1]
+    if not found:
+        raise UserError(f"run {printable(trained.run_dir.name)}: its network has no convolution")
+    return tuple(dict.fromkeys((found[0], found[-1])))
 
 
 def check_layer(run: str, name: str, names: Iterable[str], kind: str) -> None:
@@ -29,4 +42,4 @@ def check_layer(run: str, name: str, names: Iterable[str], kind: str) -> None:
         raise UserError(f"run {printable(run)}: its network has no {kind}")
     if name not in names:
         near = printable(did_you_mean(name, names))
-        raise UserError(f"run {printable(run)}: no {kind} {printable(name)!r}{near}")
+        raise UserError(f"run {printable(run)}: no {kind} '{printable(name)}'{near}")
