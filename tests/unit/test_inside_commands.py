@@ -66,9 +66,18 @@ def test_convolutions_are_listed():
     ]
 
 
-def test_filters_before_training_stand_beside_those_after_it():
+def test_filters_before_training_stand_beside_those_after_it(stored):
     told = call("filters", "last", "--layer", "block2.0", "--out", "both.png").stderr
-    assert told == "wrote both.png: block2.0, 70 filters of 3x3 for 4 channels\n"
+    before, after = (
+        torch.load(next(stored.glob(f"runs/*/checkpoints/{name}.pt")), weights_only=True)[key]
+        for name, key in (("initial", "convolutions"), ("best", "model"))
+    )
+    start = before["block2.0"]
+    moved = (after["block2.0.weight"] - start).norm() / start.norm()
+    assert told == (
+        f"training moved the weights by {moved:.2%} of their norm\n"
+        "wrote both.png: block2.0, 70 filters of 3x3 for 4 channels\n"
+    )
     call("filters", "last", "--layer", "block2.0", "--no-initial", "--out", "after.png")
     width, height = size_of("after.png")
     assert size_of("both.png") == (2 * width, height)
@@ -93,7 +102,7 @@ def test_of_many_input_channels_the_first_are_drawn(tmp_path):
     told = call(
         "filters", str(run_dir), "--layer", "block2.0", "--channels", "--out", "x.png"
     ).stderr
-    assert told.startswith("the first 8 of 9 input channels are shown\n")
+    assert "\nthe first 8 of 9 input channels are shown\n" in told
     (run_dir / "checkpoints" / "initial.pt").unlink()
     told = call("filters", str(run_dir), "--out", "x.png").stderr
     assert told.startswith(f"{run_dir.name} has not kept its filters from before the training\n")

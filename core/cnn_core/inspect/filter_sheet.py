@@ -9,9 +9,10 @@ from cnn_core.datasets.index import Images
 from cnn_core.inspect.filters import filter_limit, filter_pictures
 from cnn_core.inspect.sheet import Tile, sheet, stacked
 
-# Filters in a row, and the least number of filters for which there are so many.
+# From how many filters on a row has so many.
 _COLUMNS = ((1025, 64), (257, 32), (65, 16), (0, 8))
 _WIDTH = 480
+_RGB = ("red", "green", "blue")
 
 
 def filter_sheet(
@@ -37,10 +38,11 @@ def _grid(title: str, weights_OIHW: NDArray[np.float32], channel: int | None) ->
     side = max(weights_OIHW.shape[2:])
     # Whole multiples, so that all pixels of a filter are of one size.
     scale = max(round(_WIDTH / columns / side), -(-10 // side), 1)
+    inputs = weights_OIHW.shape[1]
     if channel is not None:
-        title = f"{title}, channel {channel}"
-    elif weights_OIHW.shape[1] != 3:
-        title = f"{title}, mean of channels"
+        title = f"{title}, {_RGB[channel] if inputs == 3 else f'channel {channel}'}"
+    elif inputs != 3:
+        title = f"{title}, mean of {inputs} channels"
     limit = filter_limit(weights_OIHW, channel)
     title = f"{title}, ±{limit:.2g}"
     return sheet(list(map(Tile, pictures)), columns=columns, side=side * scale, title=title)

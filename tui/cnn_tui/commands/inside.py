@@ -14,6 +14,7 @@ from cnn_tui.working import finish
 if TYPE_CHECKING:
     from cnn_core.datasets.index import Images
     from cnn_core.inspect.evaluation import Part
+    from cnn_core.inspect.filters import Filters
     from cnn_core.inspect.sheet import Tile
     from cnn_core.inspect.trained import Trained
     from cnn_core.progress import Progress, Remark
@@ -81,6 +82,8 @@ def filters(
     if compare or (compare is None and initial_path(run_dir).exists()):
         before = filters_of(run_dir, "initial", found.layer)
         states.insert(0, (f"{found.layer}, before training", before.weights_OIHW))
+        if before.weights_OIHW.any():
+            narrate(f"training moved the weights by {percent(_moved(before, found))} of their norm")
     elif compare is None:
         narrate(f"{run_dir.name} has not kept its filters from before the training")
     count, inputs, height, width = found.weights_OIHW.shape
@@ -173,6 +176,14 @@ def _checked(out: Path | None) -> Path:
         raise UserError("give the picture's name: --out FILE.png")
     check_picture_path(out)
     return out
+
+
+def _moved(before: "Filters", after: "Filters") -> float:
+    """Return how far the weights are from where they were, as a share of what they were."""
+    from numpy.linalg import norm
+
+    start = before.weights_OIHW
+    return float(norm(after.weights_OIHW - start) / norm(start))
 
 
 def _list_convolutions(run_dir: Path, checkpoint: Literal["best", "last"], as_json: bool) -> None:
