@@ -18,7 +18,7 @@ def map_sheet(images: Sequence[Tile], maps: Mapping[str, NDArray[np.float32]], m
     """Return large ``images``, then feature maps (C,H,W) of each layer; uint8 (height, width, 3).
 
     Of a layer with more than ``most`` maps those with the greatest mean are shown, the greatest
-    first. Below each map is its number, counted from 0; it is scaled by itself to black and white.
+    first. Below each map is its number, counted from 0; it is scaled by itself.
     """
     top = sheet(images, columns=len(images), side=_LARGE)
     return stacked([top, *(_layer(name, maps_CHW, most) for name, maps_CHW in maps.items())])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -44,12 +45,13 @@ def feature_maps(
 
 
 def map_pictures(maps_CHW: NDArray[np.float32]) -> list[Images]:
-    """Return a grey picture of each map, uint8 (H,W,3): its least value black, its greatest white.
+    """Return a picture of each map, uint8 (H,W,3): from its least value, violet, to yellow.
 
-    A map that is the same everywhere is black.
+    The colours are viridis, none of which is lost on white paper. A map that is the same
+    everywhere is violet.
     """
     maps_CHW = np.where(np.isfinite(maps_CHW), maps_CHW, np.float32(0))
     least = maps_CHW.min((1, 2), keepdims=True)
     span = maps_CHW.max((1, 2), keepdims=True) - least
-    levels = np.rint(255 * (maps_CHW - least) / np.where(span > 0, span, 1)).astype(np.uint8)
-    return list(np.repeat(levels[..., None], 3, axis=-1))
+    shares_CHW = (maps_CHW - least) / np.where(span > 0, span, 1)
+    return list(mpl.colormaps["viridis"](shares_CHW, bytes=True)[..., :3])
