@@ -133,6 +133,16 @@ def test_mistakes_are_drawn(ask: Ask, folder: Path) -> None:
         assert image.height > (2 if count else 1) * 160
 
 
+def test_images_that_are_gone_cannot_be_drawn(ask: Ask, folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "data" / "images" / "test" / "bee" / "02.jpg").unlink()
+    file = tmp_path / "mistakes.png"
+    code, out, err = ask("evaluate", "last", "--pictures", file, "--images", "12", at=copy)
+    assert (code, out) == (2, "")
+    assert err.endswith("error: image test/bee/02.jpg: the data set no longer has it\n")
+    assert not file.exists()
+
+
 def test_a_run_without_test_images_says_what_there_is(ask: Ask, tmp_path: Path) -> None:
     make_images(tmp_path / "data" / "images", CLASSES, each=8)
     shutil.rmtree(tmp_path / "data" / "images" / "test")

@@ -1,5 +1,7 @@
 """The images on which a network fails, and those it is least certain of, as one picture."""
 
+from collections.abc import Mapping
+
 from cnn_core.datasets.index import Images
 from cnn_core.errors import UserError, printable
 from cnn_core.inspect.evaluation import PartImages
@@ -16,9 +18,13 @@ def mistake_sheet(predictions: Predictions, images: PartImages, count: int) -> I
 
     Raises UserError where there are none to show, or the images are no longer there.
     """
+    place = dict(zip(images.names, images.positions.tolist(), strict=True))
     sheets = [
         sheet(
-            [_tile(verdict, images) for verdict in verdicts(predictions, rows)],
+            [
+                _tile(verdict, images.data.images_NHWC, place)
+                for verdict in verdicts(predictions, rows)
+            ],
             columns=_COLUMNS,
             side=_SIDE,
             title=title,
@@ -34,11 +40,10 @@ def mistake_sheet(predictions: Predictions, images: PartImages, count: int) -> I
     return stacked(sheets)
 
 
-def _tile(verdict: Verdict, images: PartImages) -> Tile:
-    picture_HWC = images.find(verdict.image)
-    if picture_HWC is None:
+def _tile(verdict: Verdict, images_NHWC: Images, place: Mapping[str, int]) -> Tile:
+    if verdict.image not in place:
         raise UserError(f"image {printable(verdict.image)}: the data set no longer has it")
     lines = [f"is {verdict.true}", f"{verdict.probability:.1%} {verdict.predicted}"]
     if verdict.second is not None:
         lines.append(f"{verdict.second_probability:.1%} {verdict.second}")
-    return Tile(picture_HWC, (*lines, verdict.image.rsplit("/", 1)[-1]))
+    return Tile(images_NHWC[place[verdict.image]], (*lines, verdict.image.rsplit("/", 1)[-1]))

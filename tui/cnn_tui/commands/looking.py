@@ -168,14 +168,16 @@ def preview(
         Path, typer.Option("--out", metavar="FILE.png", help="The picture.", show_default=False)
     ],
     images: Annotated[
-        int, typer.Option("--images", metavar="N", min=1, max=100, help="Training images.")
+        int, typer.Option("--images", metavar="N", min=1, max=100, help="How many training images.")
     ] = 6,
     draws: Annotated[
         int,
-        typer.Option("--draws", metavar="N", min=1, max=100, help="Random changes of each."),
+        typer.Option(
+            "--draws", metavar="N", min=1, max=100, help="How many random changes of each."
+        ),
     ] = 4,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Another takes others.")
+        int, typer.Option("--seed", metavar="N", min=0, help="Another number takes other images.")
     ] = 0,
 ) -> None:
     """Draw training images, before and after the random changes of training.
