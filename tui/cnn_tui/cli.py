@@ -12,7 +12,17 @@ import typer
 from typer.core import TyperGroup
 
 from cnn_core.errors import CnnTuiError, UserError
-from cnn_tui.commands import catalogs, doctor, inside, looking, queue, runs, training
+from cnn_tui.commands import (
+    catalogs,
+    doctor,
+    evaluating,
+    inside,
+    looking,
+    predicting,
+    queue,
+    runs,
+    training,
+)
 from cnn_tui.options import DataDir, Device, RunsDir
 from cnn_tui.output import has_terminal, narrate
 
@@ -112,13 +122,19 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         queue.queue,
     ],
     "Runs": [runs.runs, runs.show, runs.compare],
-    "Look inside": [inside.filters, inside.features],
+    "Look inside": [
+        evaluating.evaluate,
+        predicting.predict,
+        inside.filters,
+        inside.features,
+    ],
     "Choose": [
         catalogs.presets,
         catalogs.datasets,
         catalogs.backbones,
         looking.summary,
         looking.split,
+        looking.preview,
     ],
     "Help": [doctor.doctor],
 }

@@ -81,3 +81,12 @@ Checkpoint = Annotated[
         help="Weights: of the best epoch, or the last.",
     ),
 ]
+Split = Annotated[
+    Literal["test", "val", "train"],
+    typer.Option(
+        "--split",
+        metavar="test|val|train",
+        parser=one_of("--split", "test", "val", "train"),
+        help="Part of the data set.",
+    ),
+]

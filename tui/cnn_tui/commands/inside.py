@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnn_core.errors import UserError, did_you_mean, printable
-from cnn_tui.options import Checkpoint, DataDir, Device, Json, RunName, RunsDir, one_of
+from cnn_tui.options import Checkpoint, DataDir, Device, Json, RunName, RunsDir, Split
 from cnn_tui.output import narrate, percent, print_json, print_table, working
 from cnn_tui.working import finish
 
@@ -103,7 +103,7 @@ def features(
         str,
         typer.Argument(
             metavar="IMAGE",
-            help="An image file, or the name of an image of the run's data set.",
+            help="An image file, or the name of an image of the run's data set, in --split.",
             show_default=False,
         ),
     ],
@@ -127,15 +127,7 @@ def features(
         str | None,
         typer.Option("--class", metavar="NAME", help="Grad-CAM for this class instead."),
     ] = None,
-    split: Annotated[
-        Literal["test", "val", "train"],
-        typer.Option(
-            "--split",
-            metavar="test|val|train",
-            parser=one_of("--split", "test", "val", "train"),
-            help="The part that the image's name is looked for in.",
-        ),
-    ] = "test",
+    split: Split = "test",
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
 ) -> None:
@@ -249,11 +241,10 @@ def _seen(
     import numpy as np
 
     from cnn_core.inspect.attention import attention_layer, grad_cam, overlaid
-    from cnn_core.inspect.scores import probabilities
+    from cnn_core.inspect.predict import ask
     from cnn_core.inspect.sheet import Tile
 
-    logits_NC = finish(trained.logits(pixels_HWC[None], np.arange(1), "predicting"))
-    shares = probabilities(logits_NC)[0]
+    shares = ask(trained, [pixels_HWC])[0]
     best = np.argsort(-shares, kind="stable")[:_BEST].tolist()
     lines = [f"{trained.classes[place]} {percent(shares[place])}" for place in best]
     told = f"{image}: {', '.join(lines)}"
