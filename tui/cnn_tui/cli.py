@@ -16,6 +16,7 @@ from cnn_tui.commands import (
     catalogs,
     doctor,
     evaluating,
+    exporting,
     looking,
     predicting,
     queue,
@@ -121,7 +122,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         queue.queue,
     ],
     "Runs": [runs.runs, runs.show, runs.compare],
-    "Look inside": [evaluating.evaluate, predicting.predict],
+    "Look inside": [evaluating.evaluate, predicting.predict, exporting.export],
     "Choose": [
         catalogs.presets,
         catalogs.datasets,
