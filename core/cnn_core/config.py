@@ -238,18 +238,25 @@ class Train(Section):
 class Tracking(Section):
     """Other trackers that get a copy of the curves."""
 
-    tensorboard: bool = False
-    """Write TensorBoard event files. Not in this version: true is refused."""
-    mlflow: bool = False
-    """Log to MLflow. Not in this version: true is refused."""
+    tensorboard: bool | str = False
+    """Event files for TensorBoard: true (in the run's folder), or a folder for all such runs."""
+    mlflow: bool | str = False
+    """A run in MLflow: true (runs/mlflow.db, or MLFLOW_TRACKING_URI), or the URI of a store."""
 
     def impossible(self) -> list[tuple[str, str]]:
-        """Refuse what this version does not write, rather than ignore it."""
-        return [
-            (key, "this version writes runs/ only; leave it false")
-            for key in ("tensorboard", "mlflow")
-            if getattr(self, key)
-        ]
+        """Refuse addresses that can be none; MLflow itself gave up stores of plain files."""
+        wrong = []
+        if self.tensorboard == "":
+            wrong.append(("tensorboard", "expected true, false or a folder"))
+        if isinstance(self.mlflow, str) and not is_store(self.mlflow):
+            expected = "true, sqlite:////data/mlflow.db or http://server:5000"
+            wrong.append(("mlflow", f"{self.mlflow!r} is no store of MLflow, such as {expected}"))
+        return wrong
+
+
+def is_store(uri: str) -> bool:
+    """Return whether MLflow may know such a store: a database, a server, Databricks."""
+    return uri == "databricks" or bool(re.match(r"(?!file:)[a-z][a-z0-9+.-]*://.", uri))
 
 
 class Experiment(Section):

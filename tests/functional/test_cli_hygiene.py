@@ -79,7 +79,8 @@ def test_training_without_the_app_imports_none_of_it(cli):
         "try:\n    main()\n"
         "finally:\n"
         "    import cnn_tui.headless\n"
-        "    sys.stdout.write(str({'torch', 'textual'} & set(sys.modules)))\n"
+        "    looked_for = {'torch', 'textual', 'mlflow', 'tensorboard', 'onnx'}\n"
+        "    sys.stdout.write(str(looked_for & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=cli.env

@@ -48,7 +48,7 @@ def refused(make) -> list[str]:
         (lambda: Optim(schedule="step"), ["step_size"]),
         (lambda: Optim(schedule="plateau"), ["step_size"]),
         (lambda: Optim(schedule="one_cycle", warmup_epochs=1.0), ["warmup_epochs"]),
-        (lambda: Tracking(tensorboard=True, mlflow=True), ["tensorboard", "mlflow"]),
+        (lambda: Tracking(tensorboard="", mlflow="runs/store"), ["tensorboard", "mlflow"]),
         (
             lambda: Experiment(
                 data=DATA,

@@ -73,6 +73,8 @@ def test_a_preset_that_is_not_changed_is_the_same_experiment(name: str) -> None:
         ("model.options", "widths = [4, 8]", {"widths": [4, 8]}),
         ("augment.transforms", '{name = "random_crop"}', [{"name": "random_crop"}]),
         ("train.drop_last", "true", True),
+        ("tracking.tensorboard", "True", True),
+        ("tracking.tensorboard", "/data/board", "/data/board"),
     ],
 )
 def test_texts_mean_values(key: str, text: str, value: object) -> None:
@@ -162,6 +164,7 @@ def test_a_size_that_is_the_data_sets_own_goes_with_the_data_set(tmp_path: Path)
     assert form.experiment().data.image_size == 8
     form.set("data.dataset", "caltech101")
     assert form.placeholder("data.image_size") == "224"
+    assert form.placeholder("tracking.mlflow") == "false"
     assert form.experiment().data.image_size == 224
 
 

@@ -113,7 +113,7 @@ def test_the_path_of_weights_is_made_absolute(tmp_path, monkeypatch):
         ("augment.transforms", [{"name": "flip"}], "unknown transform 'flip'"),
         ("augment.transforms", [{"name": "random_crop", "pad": 1}], "did you mean 'padding'?"),
         ("optim.schedule", "step", 'needed by schedule = "step"'),
-        ("tracking.mlflow", True, "this version writes runs/ only"),
+        ("tracking.mlflow", "file:///tmp/x", "'file:///tmp/x' is no store of MLflow, such as true"),
     ],
 )
 def test_a_mistake_names_the_key_and_what_was_meant(key, value, mistake):

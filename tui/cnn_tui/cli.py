@@ -16,6 +16,7 @@ from cnn_tui.commands import (
     catalogs,
     doctor,
     evaluating,
+    exporting,
     inside,
     looking,
     predicting,
@@ -127,6 +128,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         predicting.predict,
         inside.filters,
         inside.features,
+        exporting.export,
     ],
     "Choose": [
         catalogs.presets,

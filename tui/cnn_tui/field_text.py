@@ -9,6 +9,7 @@ import tomli_w
 from cnn_core.errors import UserError, printable
 from cnn_tui.form_fields import FormField
 
+_SWITCH = {"true": True, "false": False}
 _BRACKETS = {"table": ("{", "}"), "tables": ("[", "]"), "words": ("[", "]")}
 
 
@@ -41,9 +42,11 @@ def from_text(field: FormField, text: str) -> Any:
         return None
     match field.kind:
         case "switch":
-            return {"true": True, "false": False}.get(stripped.lower(), stripped)
+            return _SWITCH.get(stripped.lower(), stripped)
         case "choice":
             return stripped
+        case "text" if isinstance(field.default, bool):
+            return _SWITCH.get(stripped.lower(), stripped)
         case "text" | "lines":
             return text
         case "number":

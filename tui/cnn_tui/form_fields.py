@@ -76,7 +76,8 @@ class FormField:
     def placeholder(self) -> str:
         """What holds while nothing is entered."""
         if self.default not in (None, "", [], {}):
-            return str(self.default)
+            text = str(self.default)
+            return text.lower() if isinstance(self.default, bool) else text
         told = re.search(r"default: ([^.;]+)", self.help)
         return told[1] if told else ""
 
@@ -138,7 +139,7 @@ def _kind_of(key: str, annotation: Any) -> tuple[Kind, tuple[str, ...]]:
         return "choice", tuple(value for member in members for value in get_args(member))
     if members == [bool]:
         return "switch", ()
-    if members == [str]:
+    if members in ([str], [bool, str]):
         return "text", ()
     if members == [list[str]]:
         return "words", ()

@@ -19,14 +19,16 @@ from cnn_core.locations import cache_dir
 from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
+from cnn_core.runs.mirror import Mirrors
 from cnn_core.runs.queue import Queue
 from cnn_core.runs.requests import take_requests
 from cnn_core.runs.writer import RunWriter
+from cnn_core.tracking.tracker import check_trackers
 from cnn_core.training.checks import check_validation
 from cnn_core.training.control import Control, RequestKind
 from cnn_core.training.device import resolve_device, resolve_precision
 from cnn_core.training.engine import Places, stream
-from cnn_core.training.events import Event, RunStarted
+from cnn_core.training.events import Event, Notice, RunFinished, RunStarted
 
 
 def new_run(runs_dir: Path, experiment: Experiment) -> Path:
@@ -37,10 +39,12 @@ def new_run(runs_dir: Path, experiment: Experiment) -> Path:
 def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None:
     """Raise the UserError that training would end with, before anything is written.
 
-    Looks for the device, the file of weights, the data set, a possible split, and builds the
-    network without memory; weights and pixels are not read, nor are weights downloaded.
+    Looks for the device, the trackers' packages, the file of weights, the data set, a possible
+    split, and builds the network without memory; weights and pixels are not read, nor are weights
+    downloaded.
     """
     resolve_precision(experiment.train.precision, resolve_device(device))
+    check_trackers(experiment.tracking)
     if experiment.model.weights not in ("none", "imagenet"):
         weights_file(BACKBONES[experiment.model.backbone], experiment.model.weights)
     index = open_index(experiment.data, data_dir)
@@ -71,13 +75,21 @@ def train_run(
     """
     experiment = load_experiment(run_dir / "config.toml")
     places = Places(run_dir=run_dir, data_dir=data_dir, cache_dir=cache_dir)
-    with RunWriter(run_dir) as writer, _logging_to(writer):
+    mirrors = Mirrors(run_dir, experiment.tracking)
+    with RunWriter(run_dir) as writer, _logging_to(writer), mirrors:
         Queue(run_dir.parent).discard(run_dir.name)
         control.listen(lambda: _requests(run_dir))
         for event in stream(experiment, control, places, device=device):
+            if isinstance(event, RunFinished):
+                mirrors.settle()
+            for failure in mirrors.failures():
+                notice = Notice(level="warning", text=failure)
+                writer.write(notice)
+                yield notice
             writer.write(event)
             if isinstance(event, RunStarted):
                 _complete_environment(run_dir, event)
+                mirrors.start()
             yield event
 
 

@@ -1,0 +1,15 @@
+"""Optional dependencies, installed as extras of this package."""
+
+import importlib.util
+
+from cnn_core.errors import UserError
+
+
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raise UserError with the command that installs it where a module of an extra is missing.
+
+    Nothing is imported. ``what`` starts the sentence.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{what} needs {', '.join(missing)}: pip install 'cnn-tui[{extra}]'")
