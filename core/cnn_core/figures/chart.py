@@ -1,6 +1,5 @@
 """Curves as a figure in a file."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,18 @@ from typing import Any
 import numpy as np
 
 from cnn_core.errors import UserError, printable
+from cnn_core.figures.curves import Curve, View, lines_of
+from cnn_core.figures.files import figure_bytes, literal, new_figure
+from cnn_core.figures.palette import COLOURS, FADED, STYLES, curve_rgb
+from cnn_core.figures.series import within
 from cnn_core.files import write_atomically
-from cnn_tui.charts.curves import Curve, View, lines_of
-from cnn_tui.charts.palette import COLOURS, FADED, STYLES, curve_rgb
-from cnn_tui.charts.series import within
 
 _SUFFIXES = (".png", ".svg")
 
 # Of the styles, in the order of the palette; dashes and hollow markers beside the colours.
 _MARKERS = "o^sDo^sD" + "^sDo^sDo"
+# Of a label at the end of a curve, as a share of the axes.
+_LABEL_HEIGHT = 0.07
 _DASHES = 4 * ("-",) + 4 * ("--",) + 8 * (":",)
 
 
@@ -28,20 +30,27 @@ def save_chart(path: Path, curves: Sequence[Curve], view: View, title: str = "")
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise UserError(f"{printable(path)}: expected a name that ends in .png or .svg")
-    figure = _figure(curves, view, title)
+    content = figure_bytes(chart_figure(curves, view, title), suffix[1:])
     try:
-        with warnings.catch_warnings():
-            # A name in a script that the font lacks is drawn as boxes; nothing else suffers.
-            warnings.filterwarnings("ignore", "Glyph .* missing from")
-            write_atomically(path, lambda file: figure.savefig(file, format=suffix[1:]))
+        write_atomically(path, lambda file: file.write(content))
     except OSError as error:
         raise UserError(f"{printable(path)}: can't be written: {error.strerror}") from error
 
 
-def _figure(curves: Sequence[Curve], view: View, title: str) -> Any:
-    from matplotlib.figure import Figure  # half a second, for those who ask for a file
+def chart_figure(
+    curves: Sequence[Curve],
+    view: View,
+    title: str = "",
+    *,
+    size: tuple[float, float] = (8, 4.5),
+    legend: bool = True,
+    ends: Sequence[str] = (),
+) -> Any:
+    """Return a figure of the curves, ``size`` inches wide and high.
 
-    figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
+    ``ends`` are short labels of the curves, put at the end of each.
+    """
+    figure = new_figure(*size)
     axes = figure.add_subplot()
     handles = []
     for line in [line for curve in curves for line in lines_of(curve, view)]:
@@ -54,7 +63,7 @@ def _figure(curves: Sequence[Curve], view: View, title: str) -> Any:
     for at, label in view.marks:
         axes.axvline(at, color="0.5", linewidth=0.8, linestyle=":")
         axes.annotate(
-            _literal(label),
+            literal(label),
             (at, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(3, -10),
@@ -68,11 +77,12 @@ def _figure(curves: Sequence[Curve], view: View, title: str) -> Any:
         axes.set_xlim(view.x_range)
     if view.y_range is not None:
         axes.set_ylim(view.y_range)
-    axes.set(xlabel=_literal(view.x_label), ylabel=_literal(view.y_label), title=_literal(title))
+    axes.set(xlabel=literal(view.x_label), ylabel=literal(view.y_label), title=literal(title))
     axes.grid(color="0.92", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    if handles:
-        axes.legend(handles, [_literal(curve.label) for curve in curves], frameon=False)
+    _label_ends(axes, handles, ends)
+    if handles and legend:
+        axes.legend(handles, [literal(curve.label) for curve in curves], frameon=False)
     return figure
 
 
@@ -95,7 +105,30 @@ def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool) -> Any:
     return handle
 
 
-def _literal(text: str) -> str:
-    """Return text that matplotlib shows as it is: no formula, no label that it would hide."""
-    shown = printable(text).replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown
+def _label_ends(axes: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """Write a label behind the last point of each line, apart from each other."""
+    axes.get_xlim(), axes.get_ylim()  # settles what the transforms rest on
+    places = []
+    for handle, label in zip(handles, labels, strict=False):
+        x, y = (np.asarray(values, np.float64) for values in handle.get_data())
+        known = np.flatnonzero(np.isfinite(y))
+        if len(known):
+            at = axes.transData.transform((x[known[-1]], y[known[-1]]))
+            across, up = axes.transAxes.inverted().transform(at)
+            places.append((across, up, label, handle.get_color()))
+    below: dict[float, float] = {}  # of the last label put there
+    for across, up, label, colour in sorted(places, key=lambda place: place[:2]):
+        column = round(across, 1)
+        height = max(up, below.get(column, -1.0) + _LABEL_HEIGHT)
+        below[column] = height
+        axes.annotate(
+            literal(label),
+            (across, height),
+            xycoords="axes fraction",
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            weight="bold",
+            annotation_clip=False,
+        )
