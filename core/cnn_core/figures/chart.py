@@ -17,8 +17,8 @@ _SUFFIXES = (".png", ".svg")
 
 # Of the styles, in the order of the palette; dashes and hollow markers beside the colours.
 _MARKERS = "o^sDo^sD" + "^sDo^sDo"
-# Of a label at the end of a curve, as a share of the axes.
-_LABEL_HEIGHT = 0.07
+# Of a label at the end of a curve, as shares of the axes.
+_LABEL_WIDTH, _LABEL_HEIGHT = 0.06, 0.07
 _DASHES = 4 * ("-",) + 4 * ("--",) + 8 * (":",)
 
 
@@ -71,6 +71,8 @@ def chart_figure(
             color="0.4",
             fontsize="small",
         )
+    if view.marks:
+        axes.margins(y=0.12)  # room for their labels
     if view.log_y:
         axes.set_yscale("log")
     if view.x_range is not None:
@@ -83,6 +85,17 @@ def chart_figure(
     _label_ends(axes, handles, ends)
     if handles and legend:
         axes.legend(handles, [literal(curve.label) for curve in curves], frameon=False)
+    return figure
+
+
+def sample_figure(style: int) -> Any:
+    """Return a small figure of the line and the marker of a curve, for a legend beside charts."""
+    figure = new_figure(0.5, 0.18)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_axis_off()
+    handle = _drawn(axes, np.arange(3.0), np.zeros(3), style, marked=True)
+    handle.set_markevery([1])
     return figure
 
 
@@ -116,11 +129,11 @@ def _label_ends(axes: Any, handles: Sequence[Any], labels: Sequence[str]) -> Non
             at = axes.transData.transform((x[known[-1]], y[known[-1]]))
             across, up = axes.transAxes.inverted().transform(at)
             places.append((across, up, label, handle.get_color()))
-    below: dict[float, float] = {}  # of the last label put there
-    for across, up, label, colour in sorted(places, key=lambda place: place[:2]):
-        column = round(across, 1)
-        height = max(up, below.get(column, -1.0) + _LABEL_HEIGHT)
-        below[column] = height
+    taken: list[tuple[float, float]] = []
+    for across, up, label, colour in sorted(places, key=lambda place: place[1]):
+        near = [height for beside, height in taken if abs(beside - across) < _LABEL_WIDTH]
+        height = max(up, max(near, default=-1.0) + _LABEL_HEIGHT)
+        taken.append((across, height))
         axes.annotate(
             literal(label),
             (across, height),
