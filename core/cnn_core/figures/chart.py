@@ -121,22 +121,20 @@ def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool) -> Any:
 def _label_ends(axes: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """Write a label behind the last point of each line, apart from each other."""
     axes.get_xlim(), axes.get_ylim()  # settles what the transforms rest on
-    places = []
+    ends = []
     for handle, label in zip(handles, labels, strict=False):
         x, y = (np.asarray(values, np.float64) for values in handle.get_data())
         known = np.flatnonzero(np.isfinite(y))
         if len(known):
             at = axes.transData.transform((x[known[-1]], y[known[-1]]))
             across, up = axes.transAxes.inverted().transform(at)
-            places.append((across, up, label, handle.get_color()))
-    taken: list[tuple[float, float]] = []
-    for across, up, label, colour in sorted(places, key=lambda place: place[1]):
-        near = [height for beside, height in taken if abs(beside - across) < _LABEL_WIDTH]
-        height = max(up, max(near, default=-1.0) + _LABEL_HEIGHT)
-        taken.append((across, height))
+            ends.append((up, across, label, handle.get_color()))
+    ends.sort(key=lambda end: end[0])
+    places = _apart([(across, up) for up, across, _, _ in ends])
+    for place, (_, _, label, colour) in zip(places, ends, strict=True):
         axes.annotate(
             literal(label),
-            (across, height),
+            place,
             xycoords="axes fraction",
             xytext=(5, 0),
             textcoords="offset points",
@@ -145,3 +143,16 @@ def _label_ends(axes: Any, handles: Sequence[Any], labels: Sequence[str]) -> Non
             weight="bold",
             annotation_clip=False,
         )
+
+
+def _apart(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return (across, up), in order of up, moved up and then down until none covers another."""
+    moved: list[tuple[float, float]] = []
+    for across, up in places:
+        near = [height for beside, height in moved if abs(beside - across) < _LABEL_WIDTH]
+        moved.append((across, max(up, max(near, default=-1.0) + _LABEL_HEIGHT)))
+    for place in reversed(range(len(moved))):
+        across, up = moved[place]
+        above = [high for beside, high in moved[place + 1 :] if abs(beside - across) < _LABEL_WIDTH]
+        moved[place] = across, min(up, min(above, default=1.0 + _LABEL_HEIGHT) - _LABEL_HEIGHT)
+    return moved
