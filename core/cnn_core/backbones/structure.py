@@ -99,6 +99,16 @@ def assembled(
     )
 
 
+def convolutions(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of the two-dimensional convolutions, in the order of the forward pass.
+
+    That is the order in which networks register them; those of side branches are among them.
+    """
+    from torch import nn
+
+    return tuple(name for name, layer in module.named_modules() if isinstance(layer, nn.Conv2d))
+
+
 def under(name: str, prefixes: Iterable[str]) -> bool:
     """Return whether ``name`` is one of the modules named by ``prefixes`` or lies inside one."""
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)

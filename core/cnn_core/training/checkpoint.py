@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import nn
 
+from cnn_core.backbones.structure import convolutions
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
 from cnn_core.training.events import CheckpointName
@@ -38,16 +40,37 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
     """Return a checkpoint with its tensors on the CPU; UserError if it is absent or damaged."""
     path = checkpoint_path(run_dir, name)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return _load(path, "model")
     except FileNotFoundError as error:
         raise UserError(f"{printable(path)}: this run has no such checkpoint") from error
-    except Exception as error:  # on broken bytes the unpickler raises almost anything
-        if is_out_of_memory(error):
-            raise
-        raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
-    if not isinstance(state, dict) or "model" not in state:
-        raise UserError(f"{printable(path)}: not a checkpoint of a run")
-    return state
+
+
+def initial_path(run_dir: Path) -> Path:
+    """Return where a run keeps the filters that its training started from."""
+    return run_dir / "checkpoints" / "initial.pt"
+
+
+def save_initial_filters(run_dir: Path, module: nn.Module) -> None:
+    """Write the weights of all convolutions as they are now, to be compared with later ones."""
+    state = module.state_dict()  # filters that never train are no parameters
+    weights = {name: state[f"{name}.weight"].cpu().contiguous() for name in convolutions(module)}
+    write_atomically(initial_path(run_dir), lambda file: _save({"convolutions": weights}, file))
+
+
+def load_initial_filters(run_dir: Path) -> dict[str, torch.Tensor]:
+    """Return the weights (O,I,H,W) of each convolution before the first step, by name.
+
+    Raises UserError where the run has not kept them, or the file is damaged.
+    """
+    path = initial_path(run_dir)
+    try:
+        weights: dict[str, torch.Tensor] = _load(path, "convolutions")["convolutions"]
+    except FileNotFoundError as error:
+        raise UserError(
+            f"run {printable(run_dir.name)} has not kept its filters from before the training "
+            f"({printable(path.name)}): those of best and last can be shown"
+        ) from error
+    return weights
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -72,6 +95,21 @@ def remove_partial_checkpoints(run_dir: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
+
+
+def _load(path: Path, key: str) -> State:
+    """Return a file's dict, which has the key; UserError if it is damaged or another's."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # on broken bytes the unpickler raises almost anything
+        if is_out_of_memory(error):
+            raise
+        raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
+    if not isinstance(state, dict) or key not in state:
+        raise UserError(f"{printable(path)}: not a checkpoint of a run")
+    return state
 
 
 def _save(state: State, file: BinaryIO) -> None:

@@ -22,6 +22,7 @@ from cnn_core.training.checkpoint import (
     checkpoint_path,
     load_checkpoint,
     remove_partial_checkpoints,
+    save_initial_filters,
 )
 from cnn_core.training.checks import check_last_batch, check_same_data, check_validation
 from cnn_core.training.compiling import training_forward
@@ -173,6 +174,8 @@ class _Session:
             device=device,
             from_scratch=checkpoint is None,
         )
+        if checkpoint is None:
+            save_initial_filters(self._places.run_dir, network.module)
         self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])

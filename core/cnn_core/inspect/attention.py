@@ -1,0 +1,59 @@
+"""Where in an image a network sees a class."""
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_core.datasets.index import Images
+from cnn_core.inspect.layers import check_layer, convolutions, map_shapes
+from cnn_core.inspect.trained import Trained
+
+# How much of the colour covers the image where the heat is greatest.
+_OPACITY = 0.6
+
+
+def grad_cam(
+    trained: Trained, image_HWC: Images, label: int, layer: str | None = None
+) -> NDArray[np.float32]:
+    """Return where a uint8 image (S,S,3) speaks for the class ``label``: (S,S) in 0..1.
+
+    Grad-CAM (Selvaraju et al. 2017): the layer's feature maps, each weighed by the mean gradient
+    of the class's logit by it, summed and rectified; scaled to the image, its greatest value to 1.
+    All is 0 where nothing speaks for the class. Without a layer it is ``attention_layer``. Raises
+    UserError, with the nearest name, for a layer that gives no maps.
+    """
+    # Here, for it takes half a second to import.
+    from captum.attr import LayerAttribution, LayerGradCam
+
+    if layer is None:
+        layer = attention_layer(trained)
+    check_layer(trained.run_dir.name, layer, map_shapes(trained), "layer with feature maps")
+    module = trained.network.module
+    heat = LayerGradCam(module, module.get_submodule(layer)).attribute(
+        trained.inputs(image_HWC[None]), target=label, relu_attributions=True
+    )
+    sides = image_HWC.shape[:2]
+    heat_NCHW = LayerAttribution.interpolate(heat, sides, interpolate_mode="bilinear")
+    heat_HW: NDArray[np.float32] = heat_NCHW[0, 0].detach().float().cpu().numpy()
+    greatest = heat_HW.max()
+    return heat_HW / greatest if greatest > 0 else heat_HW
+
+
+def attention_layer(trained: Trained) -> str:
+    """Return the last convolution whose feature maps are larger than one pixel.
+
+    Raises UserError where the network has none.
+    """
+    names = set(convolutions(trained.network.module))
+    found = [name for name, (_, *sides) in map_shapes(trained).items() if max(sides) > 1]
+    usable = [name for name in found if name in names]
+    check_layer(trained.run_dir.name, usable[-1] if usable else "", usable, "convolution")
+    return usable[-1]
+
+
+def overlaid(image_HWC: Images, heat_HW: NDArray[np.float32]) -> Images:
+    """Return the uint8 image (H,W,3) with the heat in 0..1 on it, from clear over red to yellow."""
+    colour_HWC = mpl.colormaps["inferno"](heat_HW)[..., :3] * 255
+    cover = _OPACITY * heat_HW[..., None]
+    mixed: Images = np.rint(image_HWC * (1 - cover) + colour_HWC * cover).astype(np.uint8)
+    return mixed
