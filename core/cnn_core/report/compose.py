@@ -10,6 +10,7 @@ from cnn_core.quantities import percent, seconds
 from cnn_core.report.blocks import Block, Code, Document, Figures, Folded, Section, Words
 from cnn_core.report.details import environment_table, layer_blocks, split_blocks
 from cnn_core.report.figures import curves_alone, curves_together
+from cnn_core.report.filters import filter_blocks
 from cnn_core.report.judgement import judgement_sections
 from cnn_core.report.material import Material, Part
 from cnn_core.runs.changed import changed_settings
@@ -59,6 +60,7 @@ def _chapter(one: Material, part: Part, anchor: str, *, curves: bool = True) -> 
         *sections,
         Section("Data", _under(anchor, "data"), split_blocks(one)),
         Section("Network", _under(anchor, "network"), layer_blocks(one)),
+        Section("First filters", _under(anchor, "filters"), filter_blocks(one)),
         Section("Environment", _under(anchor, "environment"), [environment_table(one)]),
         Section("How to repeat it", _under(anchor, "repeat"), _repeat(one)),
     ]

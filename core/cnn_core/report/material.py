@@ -17,6 +17,7 @@ from cnn_core.datasets.split import SplitRow, divide, split_table
 from cnn_core.errors import CnnTuiError, UserError, first_line, printable
 from cnn_core.freezing import apply_freezing
 from cnn_core.inspect.evaluation import evaluated, part_images
+from cnn_core.inspect.filters import Filters, filters_of
 from cnn_core.inspect.scores import (
     Scores,
     least_certain,
@@ -82,6 +83,8 @@ class Material:
     config_toml: str
     layers: Summary | Absent
     split: list[SplitRow] | Absent
+    filters_before: Filters | Absent
+    filters_after: Filters | Absent
     judged: Judged | Absent
 
 
@@ -105,6 +108,8 @@ def gather(
         config_toml=(run_dir / CONFIG).read_bytes().decode(errors="replace"),
         layers=_of(experiment, lambda known: _layers(known, summary["split"]["classes"])),
         split=_of(experiment, lambda known: _split(known, data_dir)),
+        filters_before=_had(lambda: filters_of(run_dir, "initial")),
+        filters_after=_had(lambda: filters_of(run_dir, "best")),
         judged=judged,
     )
 

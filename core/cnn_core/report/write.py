@@ -1,6 +1,5 @@
 """Reports of runs as files."""
 
-import re
 import secrets
 import shutil
 import time
@@ -15,8 +14,7 @@ from cnn_core.report.compose import compose
 from cnn_core.report.html import to_html
 from cnn_core.report.markdown import to_markdown_files
 from cnn_core.report.material import Part, Work, gather
-
-_OURS = re.compile(r"\d{3,}-[a-z-]+\.png")
+from cnn_core.report.place import check_place, folder_of
 
 
 def report(
@@ -52,41 +50,12 @@ def report(
         raise UserError(f"{printable(out)}: can't be written: {error.strerror}") from error
 
 
-def check_place(out: Path) -> None:
-    """Raise UserError where a report can't be written, before work is done for it."""
-    if out.suffix.lower() not in (".html", ".md"):
-        raise UserError(f"{printable(out)}: expected a name that ends in .html or .md")
-    if not out.parent.is_dir():
-        raise UserError(f"{printable(out)}: there is no folder {printable(out.parent)}")
-    if out.is_dir():
-        raise UserError(f"{printable(out)}: expected a file, this is a folder")
-    if out.suffix.lower() == ".md":
-        _check_folder(_folder_of(out))
-
-
-def _folder_of(out: Path) -> Path:
-    return out.with_name(f"{out.stem}_files")
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse to replace what is not a report's."""
-    if folder.is_dir() and not folder.is_symlink():
-        foreign = [one.name for one in folder.iterdir() if not _OURS.fullmatch(one.name)]
-    else:
-        foreign = [folder.name] if folder.is_symlink() or folder.exists() else []
-    if foreign:
-        raise UserError(
-            f"{printable(folder)} would be replaced by the report's pictures, and holds "
-            f"{printable(foreign[0])}; move it away, or give the report another name"
-        )
-
-
 def _write(out: Path, document: Document) -> None:
     if out.suffix.lower() == ".html":
         page = to_html(document)
         write_atomically(out, lambda file: file.write(page))
         return
-    folder = _folder_of(out)
+    folder = folder_of(out)
     text, pictures = to_markdown_files(document, folder.name)
     part, old = (folder.with_name(f".{folder.name}.{secrets.token_hex(4)}") for _ in range(2))
     try:

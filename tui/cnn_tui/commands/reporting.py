@@ -33,14 +33,15 @@ def report(
 ) -> None:
     """Write a report: results, settings, curves, classes, confusions, single images."""
     from cnn_core.locations import cache_dir, expanded
-    from cnn_core.report.write import check_place
-    from cnn_core.report.write import report as written
+    from cnn_core.report.place import check_place
     from cnn_core.runs.directory import find_run
-    from cnn_tui.working import finish
 
     out = expanded(str(out))
     check_place(out)
     run_dirs = list(dict.fromkeys(find_run(runs_dir, item) for item in references))
+    from cnn_core.report.write import report as written
+    from cnn_tui.working import finish
+
     finish(
         written(run_dirs, out, part=part, data_dir=data_dir, cache_dir=cache_dir(), device=device)
     )
