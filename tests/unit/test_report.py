@@ -250,3 +250,17 @@ def test_a_place_that_cannot_be_is_told(folder: Path, name: str, message: str) -
     (folder / "runs.html").mkdir()
     with pytest.raises(UserError, match=message):
         write(folder, name)
+
+
+def test_what_is_damaged_is_told(folder: Path) -> None:
+    run_dir = runs_of(folder)[0]
+    config = run_dir / "config.toml"
+    config.write_text("extra = 1\nother = 2\n" + config.read_text())
+    (run_dir / "environment.json").write_text('{"versions": [], "command": 3}')
+    (run_dir / "checkpoints" / "best.pt").write_bytes(b"no checkpoint")
+    (run_dir / "predictions" / "test.npz").write_bytes(b"no predictions")
+    for name in ("one.html", "one.md"):
+        text = write(folder, name).read_text()
+        for told in ("2 mistakes", "extra", "not a checkpoint", "no file of predictions"):
+            assert told in text
+        assert r"\n" not in text

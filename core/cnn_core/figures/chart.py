@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ _SUFFIXES = (".png", ".svg")
 _MARKERS = "o^sDo^sD" + "^sDo^sDo"
 # Of a label at the end of a curve, as shares of the axes.
 _LABEL_WIDTH, _LABEL_HEIGHT = 0.06, 0.07
+_LETTERS = 80  # of a legend below, in a row
 _DASHES = 4 * ("-",) + 4 * ("--",) + 8 * (":",)
 
 
@@ -43,10 +44,10 @@ def chart_figure(
     title: str = "",
     *,
     size: tuple[float, float] = (8, 4.5),
-    legend: bool = True,
+    legend: Literal["inside", "below", "none"] = "inside",
     ends: Sequence[str] = (),
 ) -> Any:
-    """Return a figure of the curves, ``size`` inches wide and high.
+    """Return a figure of the curves, ``size`` inches wide and high, a legend below not counted.
 
     ``ends`` are short labels of the curves, put at the end of each.
     """
@@ -83,8 +84,14 @@ def chart_figure(
     axes.grid(color="0.92", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     _label_ends(axes, handles, ends)
-    if handles and legend:
-        axes.legend(handles, [literal(curve.label) for curve in curves], frameon=False)
+    labels = [literal(curve.label) for curve in curves]
+    if handles and legend == "inside":
+        axes.legend(handles, labels, frameon=False)
+    if handles and legend == "below":
+        columns = max(1, min(4, _LETTERS // (max(map(len, labels)) + 6)))
+        figure.set_figheight(size[1] + 0.22 * -(-len(labels) // columns))
+        place = {"loc": "outside lower left", "ncols": columns}
+        figure.legend(handles, labels, frameon=False, fontsize="small", **place)
     return figure
 
 

@@ -88,6 +88,6 @@ class Document:
     """A whole report; ``written`` says when and by what it was made."""
 
     title: str
-    lead: str
+    lead: tuple[str, ...]
     sections: tuple[Section, ...]
     written: str

@@ -14,7 +14,7 @@ from cnn_core.report.filters import filter_blocks
 from cnn_core.report.judgement import judgement_sections
 from cnn_core.report.material import Material, Part
 from cnn_core.runs.changed import changed_settings
-from cnn_core.runs.compare import Comparison, compare, letter, setting_text
+from cnn_core.runs.compare import compare, letter, setting_text
 from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.tables import Table
 
@@ -45,7 +45,7 @@ def compose(materials: Sequence[Material], part: Part, *, written: float) -> Doc
         anchor = f"run-{sign.lower()}"
         title = f"{sign} {one.summary['name']}"
         parts = [_settings_alone(one, anchor), *_chapter(one, part, anchor, curves=False)]
-        sections.append(Section(title, anchor, [Words(_lead(one))], parts))
+        sections.append(Section(title, anchor, list(map(Words, _lead(one))), parts))
     return Document(_title(materials), _overview(materials), tuple(sections), footer)
 
 
@@ -68,58 +68,45 @@ def _chapter(one: Material, part: Part, anchor: str, *, curves: bool = True) -> 
 
 def _results(materials: Sequence[Material], letters: Sequence[str]) -> Section:
     """Return a table with a row for each run; of a run alone, a line for each result."""
-    names = ["status", "best epoch", "val acc", "test acc", "top-5", "test loss"]
-    names += ["parameters", "trainable", "time", "images/s", "device"]
-    cells = [_result_cells(one.summary) for one in materials]
-    comparison = compare([one.summary for one in materials])
+    results = [_result_cells(one.summary) for one in materials]
+    names = list(results[0])
     if not letters:
-        rows: list[list[str | None]] = [list(pair) for pair in zip(names, cells[0], strict=True)]
-        blocks: list[Block] = [Table(["", ""], rows)]
+        blocks: list[Block] = [Table(["", ""], [[name, cell] for name, cell in results[0].items()])]
     else:
-        table = [
-            [f"{sign} {one.summary['name']}", *row]
-            for sign, one, row in zip(letters, materials, cells, strict=True)
+        rows: list[list[str | None]] = [
+            [f"{sign} {one.summary['name']}", *cells.values()]
+            for sign, one, cells in zip(letters, materials, results, strict=True)
         ]
-        blocks = [Table(["run", *names], table, _numbers(names), _bold(names, comparison))]
-    if error := [one for one in materials if one.summary["error"]]:
-        blocks += [
-            Words(f"{one.summary['name']} {one.summary['status']}: {one.summary['error']}")
-            for one in error
-        ]
+        right = (place for place, name in enumerate(names, 1) if name not in ("status", "device"))
+        best = compare([one.summary for one in materials]).best
+        bold = ((row, names.index(name) + 1) for name, key in _MERITS.items() for row in best[key])
+        blocks = [Table(["run", *names], rows, frozenset(right), frozenset(bold))]
+    for one in materials:
+        if error := one.summary["error"]:
+            told = f"{one.summary['name']} {one.summary['status']}: {error}"
+            blocks += map(Words, str(told).splitlines())
     return Section("Results", "results", blocks)
 
 
-def _numbers(names: Sequence[str]) -> frozenset[int]:
-    return frozenset(
-        place for place, name in enumerate(names, 1) if name not in ("status", "device")
-    )
-
-
-def _bold(names: Sequence[str], comparison: Comparison) -> frozenset[tuple[int, int]]:
-    return frozenset(
-        (row, names.index(name) + 1)
-        for name, key in _MERITS.items()
-        for row in comparison.best[key]
-    )
-
-
-def _result_cells(summary: dict[str, Any]) -> list[str | None]:
+def _result_cells(summary: dict[str, Any]) -> dict[str, str | None]:
     best, test, timing, params = (summary[key] for key in ("best", "test", "timing", "params"))
-    speed = timing["images_per_s"]
-    epochs = f"{summary['epoch']} of {summary['epochs']} epochs"
-    return [
-        summary["status"] if summary["status"] == "finished" else f"{summary['status']}, {epochs}",
-        None if best["epoch"] is None else f"{best['epoch']} of {summary['epoch']}",
-        percent(best["val_acc"]),
-        percent(test["acc"]),
-        percent(test["top5"]),
-        None if test["loss"] is None else f"{test['loss']:.4f}",
-        _grouped(params["total"]),
-        _grouped(params["trainable"]),
-        seconds(timing["total_s"]),
-        None if speed is None else f"{speed:,.0f}",
-        summary["device"],
-    ]
+    status, loss, speed = summary["status"], test["loss"], timing["images_per_s"]
+    if status != "finished":
+        status = f"{status}, {summary['epoch']} of {summary['epochs']} epochs"
+    return {
+        "status": status,
+        "best epoch": None if best["epoch"] is None else f"{best['epoch']} of {summary['epoch']}",
+        "val acc": percent(best["val_acc"]),
+        "test acc": percent(test["acc"]),
+        "top-5": percent(test["top5"]),
+        "test loss": None if loss is None else f"{loss:.4f}",
+        "test acc, last weights": percent(summary["test_last"]["acc"]),
+        "parameters": _grouped(params["total"]),
+        "trainable": _grouped(params["trainable"]),
+        "time": seconds(timing["total_s"]),
+        "images/s": None if speed is None else f"{speed:,.0f}",
+        "device": summary["device"],
+    }
 
 
 def _settings_alone(one: Material, anchor: str = "") -> Section:
@@ -157,7 +144,7 @@ def _repeat(one: Material) -> list[Block]:
     again = f"cnn-tui run {shlex.quote(str(one.run_dir.name))}/config.toml --headless"
     return [
         *blocks,
-        Words("Where its folder of runs is, this repeats it with every setting resolved:"),
+        Words("In the folder of runs, this repeats it, every setting resolved:"),
         Code(again),
         Words("Elsewhere, save this as config.toml:"),
         Folded("config.toml", (Code(one.config_toml),)),
@@ -168,22 +155,20 @@ def _title(materials: Sequence[Material]) -> str:
     return f"{len(materials)} runs compared"
 
 
-def _overview(materials: Sequence[Material]) -> str:
+def _overview(materials: Sequence[Material]) -> tuple[str, ...]:
     used = (
         dict.fromkeys(str(value_at(one.summary["config"], key)) for one in materials)
         for key in ("data.dataset", "model.backbone")
     )
     data, networks = (", ".join(names) for names in used)
-    return f"{networks} on {data}."
+    return (f"{networks} on {data}",)
 
 
-def _lead(one: Material) -> str:
+def _lead(one: Material) -> tuple[str, ...]:
     summary = one.summary
-    parts = [f"Run {summary['id']}"]
-    if summary["tags"]:
-        parts.append(f"tags {', '.join(map(str, summary['tags']))}")
-    lead = "; ".join(parts) + "."
-    return f"{lead} {summary['notes']}" if summary["notes"] else lead
+    tags = ", ".join(map(str, summary["tags"]))
+    first = f"Run {summary['id']}; tags {tags}" if tags else f"Run {summary['id']}"
+    return (first, *str(summary["notes"]).splitlines())
 
 
 def _if_any(curves: Figures) -> Block:

@@ -11,6 +11,7 @@ from cnn_core.summary import Summary
 MOST_OPEN = 20
 """Rows of a table of classes that are seen without asking."""
 
+_IMAGES = "{:,} train, {:,} validation and {:,} test images of {:,} classes."
 # A folder and a user are of no use to who reads a report, and may be private.
 _ENVIRONMENT = {
     "device": "device",
@@ -28,15 +29,11 @@ _ENVIRONMENT = {
 
 def split_blocks(one: Material) -> list[Block]:
     """Return how many images of each class each part has."""
-    split = one.summary["split"]
     if isinstance(one.split, Absent):
         blocks: list[Block] = []
-        if split["train"] is not None:
-            text = (
-                f"{split['train']:,} train, {split['val']:,} validation and {split['test']:,} "
-                f"test images of {split['classes']:,} classes."
-            )
-            blocks.append(Words(text))
+        counts = [one.summary["split"][key] for key in ("train", "val", "test", "classes")]
+        if None not in counts:
+            blocks.append(Words(_IMAGES.format(*counts)))
         return [*blocks, missing("The images of each class are not known", one.split)]
     rows = [
         [str(row.label), row.name, *(f"{n:,}" for n in (row.train, row.val, row.test)),
@@ -52,9 +49,8 @@ def split_blocks(one: Material) -> list[Block]:
         frozenset({0, 2, 3, 4, 5}),
         frozenset((last, column) for column in range(1, 6)),
     )
-    text = "{:,} train, {:,} validation and {:,} test images of {:,} classes."
     return [
-        Words(text.format(*totals, len(one.split))),
+        Words(_IMAGES.format(*totals, len(one.split))),
         folded_if_long("Images of each class", table, len(one.split)),
     ]
 
@@ -85,7 +81,8 @@ def layer_blocks(one: Material) -> list[Block]:
 def environment_table(one: Material) -> Block:
     """Return where and with what the run was made."""
     known = {title: value_at(one.environment, key) for key, title in _ENVIRONMENT.items()}
-    known |= flatten(one.environment.get("versions") or {})
+    versions = one.environment.get("versions")
+    known |= flatten(versions) if isinstance(versions, dict) else {}
     rows: list[list[str | None]] = [
         [title, _text(value)] for title, value in known.items() if value is not None
     ]

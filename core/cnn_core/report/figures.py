@@ -1,7 +1,7 @@
 """Figures of a report: curves of one run or of several, confusions, calibration."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +176,8 @@ def _chart(
         )
 
     def draw(legend: bool) -> Any:
-        return chart_figure(short, view, size=SIZE, legend=legend and len(short) > 1, ends=ends)
+        place: Literal["below", "none"] = "below" if legend and len(short) > 1 else "none"
+        return chart_figure(short, view, size=SIZE, legend=place, ends=ends)
 
     return Figure(name, title, draw)
 

@@ -11,6 +11,7 @@ from cnn_core.report.blocks import (
     Block,
     Code,
     Document,
+    Figure,
     Figures,
     Folded,
     Gallery,
@@ -36,7 +37,7 @@ class _Writer:
         self._pictures: dict[str, bytes] = {}
 
     def write(self, document: Document) -> tuple[str, dict[str, bytes]]:
-        parts = [f"# {_line(document.title)}", _line(document.lead)]
+        parts = [f"# {_line(document.title)}", *map(_line, document.lead)]
         for section in document.sections:
             parts += self._section(section, 2)
         parts += ["---", _line(document.written)]
@@ -61,14 +62,15 @@ class _Writer:
                 summary = f"<details><summary>{_line(title)}</summary>"
                 return [summary, *inner, "</details>"]
             case Figures(figures):
-                return [
-                    self._picture(one.name, one.caption, figure_bytes(one.draw(True), "png"))
-                    for one in figures
-                ]
+                return [part for one in figures for part in self._figure(one)]
             case Gallery():
                 return [self._gallery(block)]
             case _:
                 return [to_markdown(block).rstrip("\n")]
+
+    def _figure(self, one: Figure) -> list[str]:
+        picture = self._picture(one.name, one.caption, figure_bytes(one.draw(True), "png"))
+        return [f"**{_line(one.caption)}**", picture]
 
     def _gallery(self, block: Gallery) -> str:
         """Return rows of pictures with their captions below them."""

@@ -123,7 +123,9 @@ def _had(get: Callable[[], Found]) -> Found | Absent:
 
 
 def _absent(error: Exception) -> Absent:
-    return Absent(str(error) if isinstance(error, CnnTuiError) else first_line(error))
+    if isinstance(error, CnnTuiError):
+        return Absent("; ".join(line.strip() for line in str(error).splitlines()))
+    return Absent(first_line(error))
 
 
 def _of(experiment: Experiment | Absent, get: Callable[[Experiment], Found]) -> Found | Absent:

@@ -66,6 +66,8 @@ def _write(out: Path, document: Document) -> None:
             folder.rename(old)
         part.rename(folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)  # gone already if it was renamed
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for left in (part, old):
+            shutil.rmtree(left, ignore_errors=True)
     write_atomically(out, lambda file: file.write(text.encode()))
