@@ -19,7 +19,7 @@ def test_two_runs_as_a_page(stored, tmp_path):
     [
         (["last", "--out", "a.pdf"], "a.pdf: expected a name that ends in .html or .md"),
         (["nothing", "--out", "a.html"], "no run 'nothing'"),
-        (["last", "--out", "a.html", "--split", "train"], "'train' is not one of 'test', 'val'"),
+        (["last", "--out", "a.html", "--split", "train"], "--split: unknown 'train'"),
     ],
 )
 def test_mistakes_are_told_at_once(stored, arguments, told):

@@ -12,7 +12,17 @@ import typer
 from typer.core import TyperGroup
 
 from cnn_core.errors import CnnTuiError, UserError
-from cnn_tui.commands import catalogs, doctor, looking, queue, reporting, runs, training
+from cnn_tui.commands import (
+    catalogs,
+    doctor,
+    evaluating,
+    looking,
+    predicting,
+    queue,
+    reporting,
+    runs,
+    training,
+)
 from cnn_tui.options import DataDir, Device, RunsDir
 from cnn_tui.output import has_terminal, narrate
 
@@ -112,13 +122,14 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         queue.queue,
     ],
     "Runs": [runs.runs, runs.show, runs.compare],
-    "Look inside": [reporting.report],
+    "Look inside": [evaluating.evaluate, predicting.predict, reporting.report],
     "Choose": [
         catalogs.presets,
         catalogs.datasets,
         catalogs.backbones,
         looking.summary,
         looking.split,
+        looking.preview,
     ],
     "Help": [doctor.doctor],
 }

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from cnn_core.inspect.scores import ClassScore
+from cnn_core.inspect.verdicts import Verdict, confusions
 from cnn_core.quantities import percent
 from cnn_core.report.blocks import Block, Figures, Folded, Gallery, Section, Tile, Words
 from cnn_core.report.details import folded_if_long, missing
@@ -82,15 +81,12 @@ def _class_row(one: ClassScore) -> list[str | None]:
 
 
 def _confusion(judged: Judged) -> list[Block]:
-    counts, classes = judged.scores.confusion, judged.classes
-    blocks: list[Block] = [Figures((confusion(counts, classes),))]
-    wrong = counts * (1 - np.eye(len(classes), dtype=counts.dtype))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:_CONFUSIONS]
-    rows: list[list[str | None]] = []
-    for row, column in zip(*np.unravel_index(order, wrong.shape), strict=True):
-        if wrong[row, column]:
-            share = percent(wrong[row, column] / counts[row].sum())
-            rows.append([classes[row], classes[column], f"{wrong[row, column]:,}", share])
+    scores, classes = judged.scores, judged.classes
+    blocks: list[Block] = [Figures((confusion(scores.confusion, classes),))]
+    rows: list[list[str | None]] = [
+        [one.true, one.predicted, f"{one.images:,}", percent(one.share)]
+        for one in confusions(scores)[:_CONFUSIONS]
+    ]
     if not rows:
         return [*blocks, Words("No class is taken for another.")]
     columns = ["true class", "predicted", "images", "of the true class"]
@@ -125,14 +121,15 @@ def _images(judged: Judged, images: Sequence[Seen], name: str, none: str) -> lis
     """Return the pictures with what they are and what they are taken for; else the words alone."""
     if not images:
         return [Words(none)]
-    rows: list[list[str | None]] = []
-    for one in images:
-        taken = int(one.chances.argmax())
-        rows.append([one.name, *_chance(judged, one, one.label), *_chance(judged, one, taken)])
-    columns = ["image", "true class", "its probability", "predicted", "its probability"]
-    table = Table(columns, rows, frozenset({2, 4}))
+    columns = ["image", "true class", "predicted", "probability", "second", "its probability"]
+    rows: list[list[str | None]] = [
+        [one.image, one.true, one.predicted, percent(one.probability), one.second,
+         percent(one.second_probability)]
+        for one in (image.verdict for image in images)
+    ]  # fmt: skip
+    table = Table(columns, rows, frozenset({3, 5}))
     tiles = tuple(
-        Tile(one.picture_HWC, one.name, _caption(judged, one))
+        Tile(one.picture_HWC, one.verdict.image, _caption(one.verdict))
         for one in images
         if one.picture_HWC is not None
     )
@@ -142,13 +139,8 @@ def _images(judged: Judged, images: Sequence[Seen], name: str, none: str) -> lis
     return [*([Gallery(name, tiles)] if tiles else []), words, table]
 
 
-def _caption(judged: Judged, one: Seen) -> tuple[str, str]:
-    first, second = (int(label) for label in np.argsort(-one.chances, kind="stable")[:2])
-    true, other = (one.label, first) if one.label != first else (first, second)
-    what = "taken for" if one.label != first else "right; next"
-    lines = [" ".join(_chance(judged, one, label)) for label in (true, other)]
-    return lines[0], f"{what} {lines[1]}"
-
-
-def _chance(judged: Judged, one: Seen, label: int) -> tuple[str, str]:
-    return judged.classes[label], f"{one.chances[label]:.1%}"
+def _caption(one: Verdict) -> tuple[str, ...]:
+    lines = (f"is {one.true}", f"{one.probability:.1%} {one.predicted}")
+    if one.second is None:
+        return lines
+    return (*lines, f"{one.second_probability:.1%} {one.second}")

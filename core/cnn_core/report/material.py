@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cnn_core.backbones.network import build_network
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import open_index
@@ -22,9 +19,9 @@ from cnn_core.inspect.scores import (
     Scores,
     least_certain,
     most_confident_mistakes,
-    probabilities,
     score,
 )
+from cnn_core.inspect.verdicts import Verdict, verdicts
 from cnn_core.preset_files import load_experiment
 from cnn_core.progress import Progress, Remark
 from cnn_core.runs.reader import ALIVE, CONFIG, ENVIRONMENT, read_events, read_summary
@@ -49,11 +46,9 @@ class Absent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """An image: its true class, the probability of each class, its pixels (S,S,3) if found."""
+    """An image: what is said of it, and its pixels (S,S,3) where they were found."""
 
-    name: str
-    label: int
-    chances: NDArray[np.float64]
+    verdict: Verdict
     picture_HWC: Images | None
 
 
@@ -177,8 +172,8 @@ def _judged(
         return _absent(error)
     mistakes = most_confident_mistakes(predictions, _PICTURES)
     uncertain = least_certain(predictions, _PICTURES)
-    names = {place: predictions.names[place] for place in (*mistakes, *uncertain)}
-    found: dict[int, Images] = {}
+    names = {predictions.names[row] for row in (*mistakes, *uncertain)}
+    found: dict[str, Images] = {}
     no_pictures = "not all of these images are in the data set any more"
     try:
         found = yield from _heard(
@@ -187,12 +182,8 @@ def _judged(
     except (CnnTuiError, OSError) as error:
         no_pictures = _absent(error).reason
 
-    def seen(places: list[int]) -> list[Seen]:
-        chances = probabilities(predictions.logits[places])
-        return [
-            Seen(names[place], int(predictions.labels[place]), chance, found.get(place))
-            for place, chance in zip(places, chances, strict=True)
-        ]
+    def seen(rows: list[int]) -> list[Seen]:
+        return [Seen(one, found.get(one.image)) for one in verdicts(predictions, rows)]
 
     return Judged(
         classes=predictions.classes,
@@ -205,8 +196,8 @@ def _judged(
 
 
 def _pictures(
-    run_dir: Path, part: Part, names: dict[int, str], *, data_dir: Path, cache_dir: Path
-) -> Work[dict[int, Images]]:
+    run_dir: Path, part: Part, names: set[str], *, data_dir: Path, cache_dir: Path
+) -> Work[dict[str, Images]]:
     images = yield from part_images(run_dir, part, data_dir=data_dir, cache_dir=cache_dir)
     fingerprint = _environment(run_dir).get("dataset_fingerprint")
     if fingerprint not in (None, images.data.fingerprint):
@@ -214,8 +205,10 @@ def _pictures(
             f"run {printable(run_dir.name)}: the data set changed since, so may its pictures have",
             warning=True,
         )
-    found = {place: images.find(name) for place, name in names.items()}
-    return {place: picture for place, picture in found.items() if picture is not None}
+    data = images.data
+    return {
+        data.names[at]: data.images_NHWC[at] for at in images.positions if data.names[at] in names
+    }
 
 
 def _heard(work: Work[Found], told: list[str]) -> Work[Found]:

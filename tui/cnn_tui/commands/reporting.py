@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cnn_tui.options import DataDir, Device, RunsDir
+from cnn_tui.options import DataDir, Device, RunsDir, one_of
 from cnn_tui.output import narrate
 
 
@@ -25,9 +25,14 @@ def report(
             show_default=False,
         ),
     ],
-    part: Annotated[
+    split: Annotated[
         Literal["test", "val"],
-        typer.Option("--split", help="Which images to judge the best weights by."),
+        typer.Option(
+            "--split",
+            metavar="test|val",
+            parser=one_of("--split", "test", "val"),
+            help="Images that the best weights are judged by.",
+        ),
     ] = "test",
     device: Device = "auto",
 ) -> None:
@@ -43,6 +48,6 @@ def report(
     from cnn_tui.working import finish
 
     finish(
-        written(run_dirs, out, part=part, data_dir=data_dir, cache_dir=cache_dir(), device=device)
+        written(run_dirs, out, part=split, data_dir=data_dir, cache_dir=cache_dir(), device=device)
     )
     narrate(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
