@@ -227,7 +227,7 @@ def test_a_run_that_has_only_begun(folder: Path, name: str) -> None:
     text = write(folder, name).read_text()
     assert "no epoch has ended yet" in text
     assert "its number of classes is not known" in text
-    assert "The run is queued" in text
+    assert "the run is queued" in text
     assert "environment.json" in text
 
 

@@ -89,7 +89,7 @@ def _confusion(judged: Judged) -> list[Block]:
     ]
     if not rows:
         return [*blocks, Words("No class is taken for another.")]
-    columns = ["true class", "predicted", "images", "of the true class"]
+    columns = ["true class", "predicted", "images", "of its class"]
     table = Table(columns, rows, frozenset({2, 3}))
     if len(classes) <= MOST_NUMBERED:
         return [*blocks, Folded("Largest confusions", (table,))]

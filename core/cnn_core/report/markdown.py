@@ -18,7 +18,7 @@ from cnn_core.report.blocks import (
     Section,
     Words,
 )
-from cnn_core.report.pictures import png_bytes, thumbnail
+from cnn_core.report.pictures import enlarged, png_bytes, thumbnail
 from cnn_core.runs.tables import markdown_text, to_markdown
 
 _ACROSS = 4
@@ -77,7 +77,7 @@ class _Writer:
         cells = []
         for tile in block.tiles:
             whole = Image.fromarray(tile.picture_HWC)
-            content = png_bytes(whole if block.wide else thumbnail(tile.picture_HWC))
+            content = png_bytes(whole if block.wide else enlarged(thumbnail(tile.picture_HWC)))
             lines = [self._picture(block.name, tile.alt, content), *map(markdown_text, tile.lines)]
             cells.append("<br>".join(lines))
         across = min(_ACROSS, len(cells))

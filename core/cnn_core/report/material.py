@@ -161,7 +161,7 @@ def _judged(
     # Looking at the test while the run may still be changed would spoil it.
     kept = predictions_path(run_dir, part, "best").exists()
     if part == "test" and status in _NOT_YET and not kept:
-        return Absent(f"The run is {status}: it is tested at its end. --split val asks now.")
+        return Absent(f"the run is {status} and tested at its end; --split val judges it now.")
     told: list[str] = []
     try:
         predictions = yield from _heard(

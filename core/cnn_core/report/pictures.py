@@ -14,6 +14,7 @@ from cnn_core.figures.palette import COLOURS, curve_rgb
 
 _SIDE = 160
 _SMALL = 64
+_LEAST = 96
 _SVG = "http://www.w3.org/2000/svg"
 _LINK = "http://www.w3.org/1999/xlink"
 
@@ -23,6 +24,14 @@ def thumbnail(picture_HWC: Images) -> Image.Image:
     picture = Image.fromarray(picture_HWC)
     picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     return picture
+
+
+def enlarged(picture: Image.Image) -> Image.Image:
+    """Return a small picture with larger pixels, for where nothing else scales it."""
+    factor = max(_LEAST // max(picture.size), 1)
+    return picture.resize(
+        (picture.width * factor, picture.height * factor), Image.Resampling.NEAREST
+    )
 
 
 def png_bytes(picture: Image.Image) -> bytes:
