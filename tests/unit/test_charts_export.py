@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cnn_core.errors import UserError
-from cnn_tui.charts.export import save_chart
+from cnn_core.figures.chart import save_chart
 from cnn_tui.charts.plot import Curve, View
 
 X = np.arange(1.0, 31.0)
@@ -65,7 +65,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_matplotlib_is_imported_by_those_who_save() -> None:
     code = (
-        "import sys, cnn_tui.charts.export, cnn_tui.charts.glyphs, cnn_tui.widgets.chart\n"
+        "import sys, cnn_core.figures.chart, cnn_tui.charts.glyphs, cnn_tui.widgets.chart\n"
         "import cnn_tui.widgets.picture, cnn_tui.device_stats\n"
         "print(sorted({'matplotlib', 'scipy', 'torch', 'textual_image'} & set(sys.modules)))"
     )

@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.text import Text
 
-from cnn_tui.charts.palette import COLOURS, MARKERS, STYLES, Ink, styles
+from cnn_core.figures.palette import COLOURS, STYLES
+from cnn_tui.charts.palette import MARKERS, Ink, styles
 from cnn_tui.charts.plot import Curve, View, draw
 from cnn_tui.charts.ticks import linear_ticks, log_ticks
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_tui.charts.series import Floats, reduce_to_columns, smooth, within
+from cnn_core.figures.series import Floats, reduce_to_columns, smooth, within
 
 RNG = np.random.default_rng(0)
 

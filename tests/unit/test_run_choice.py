@@ -8,10 +8,11 @@ import pytest
 from app_support import Folder
 
 from cnn_core.errors import UserError
+from cnn_core.runs.changed import changed_settings
 from cnn_core.runs.index import run_rows
 from cnn_tui.output import age
 from cnn_tui.run_choice import choose_rows, is_expression, sorted_by
-from cnn_tui.run_facts import changed_settings, result_facts, settings_text
+from cnn_tui.run_facts import result_facts, settings_text
 from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
 from cnn_tui.widgets.run_columns import COLUMNS, GAP, needed_widths, place_columns
 

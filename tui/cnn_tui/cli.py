@@ -21,6 +21,7 @@ from cnn_tui.commands import (
     looking,
     predicting,
     queue,
+    reporting,
     runs,
     training,
 )
@@ -128,6 +129,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         predicting.predict,
         inside.filters,
         inside.features,
+        reporting.report,
         exporting.export,
     ],
     "Choose": [

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_core.errors import CnnTuiError
+from cnn_core.runs.compare import letter
 from cnn_core.runs.dotted import value_at
 from cnn_tui.run_feed import RunFeed
 
@@ -31,12 +32,7 @@ class Entrant:
     @property
     def letter(self) -> str:
         """A, B, …, Z, AA, AB, …"""
-        letters, number = "", self.number
-        while number >= 0:
-            number, rest = divmod(number, 26)
-            letters = chr(ord("A") + rest) + letters
-            number -= 1
-        return letters
+        return letter(self.number)
 
     @property
     def version(self) -> int:

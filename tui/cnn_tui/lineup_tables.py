@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from cnn_core.errors import printable
+from cnn_core.figures.palette import curve_rgb
 from cnn_core.runs.compare import Comparison, compare, setting_text
 from cnn_core.runs.dotted import value_at
 from cnn_core.runs.pivot import pivot
-from cnn_tui.charts.palette import MARKERS, curve_rgb
+from cnn_tui.charts.palette import MARKERS
 from cnn_tui.lineup import Entrant, Lineup
 from cnn_tui.output import literal, percent, seconds
 from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS

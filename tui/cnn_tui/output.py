@@ -15,6 +15,8 @@ from rich.text import Text
 
 from cnn_core.errors import CnnTuiError, printable
 from cnn_core.files import to_json
+from cnn_core.quantities import percent as percent
+from cnn_core.quantities import seconds as seconds
 
 # A pipe has no width: there nothing is wrapped.
 _PIPED_WIDTH = 10**6
@@ -178,23 +180,6 @@ def literal(value: Any) -> Text:
 def literal_lines(value: str) -> Text:
     """Return text of several lines, each of them literal."""
     return Text("\n").join(literal(line) for line in value.split("\n"))
-
-
-def percent(value: float | None) -> str | None:
-    """Return an accuracy in 0..1 as a percentage with two decimals, NaN as such."""
-    return None if value is None else f"{100 * value:.2f}%"
-
-
-def seconds(value: float | None) -> str | None:
-    """Return a duration as people say it: 4.2 s, 3 min 10 s, 2 h 05 min."""
-    if value is None:
-        return None
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def sentence(error: Exception) -> str:

@@ -1,20 +1,14 @@
 """What is told of a run in words: its results, its settings, what somebody noted."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from cnn_core.files import to_json
-from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.index import Row
 from cnn_tui.output import literal, literal_lines, percent, seconds
 from cnn_tui.status import STATUS_SIGNS
-
-_LABELS = ("name", "notes", "tags")
-# The name in an id stays as the run was made, whatever it is called later.
-_ID_BEFORE_NAME, _ID_AFTER_NAME = len("20260101-000000-"), -len("-0000")
 
 
 def result_facts(row: Row, run_dir: Path) -> list[tuple[str, Text]]:
@@ -39,41 +33,6 @@ def result_facts(row: Row, run_dir: Path) -> list[tuple[str, Text]]:
         parts = " + ".join(f"{split[part]:,}" for part in ("train", "val", "test"))
         facts.append(("images", f"{parts}, {split['classes']} classes"))
     return [(name, literal_lines(value)) for name, value in facts]
-
-
-def changed_settings(row: Row) -> tuple[str, dict[str, tuple[Any, Any]]]:
-    """Return what the run's settings are compared with, and both values of those that differ.
-
-    That is the shipped preset whose name the run was made with, else the defaults. The first
-    call reads the models of the configuration, which takes 0.1 s.
-    """
-    config = row["config"]
-    preset = row["id"][_ID_BEFORE_NAME:_ID_AFTER_NAME]
-    wanted = (value_at(config, "data.dataset"), value_at(config, "model.backbone"))
-    against, settings = _base(preset, *(str(name) for name in wanted))
-    own = flatten(config)
-    keys = [key for key in dict.fromkeys([*own, *settings]) if key not in _LABELS]
-    return against, {
-        key: (own.get(key), settings.get(key))
-        for key in keys
-        if to_json(own.get(key)) != to_json(settings.get(key))
-    }
-
-
-@lru_cache(maxsize=64)
-def _base(preset: str, dataset: str, backbone: str) -> tuple[str, dict[str, Any]]:
-    from cnn_core.config import Experiment
-    from cnn_core.preset_files import load_experiment, shipped_presets
-
-    if preset in shipped_presets():
-        return f"preset {preset}", flatten(load_experiment(preset).model_dump(exclude_none=True))
-    try:
-        plain = Experiment.model_validate(
-            {"data": {"dataset": dataset}, "model": {"backbone": backbone}}
-        )
-    except ValueError:  # a run of another version
-        return "", {}
-    return "the defaults", flatten(plain.model_dump(exclude_none=True))
 
 
 def settings_text(against: str, changed: dict[str, tuple[Any, Any]]) -> Text:

@@ -108,6 +108,16 @@ class Comparison:
         )
 
 
+def letter(place: int) -> str:
+    """Return what the run at this place is called in a comparison: A, B, …, Z, AA, AB, …"""
+    letters = ""
+    while place >= 0:
+        place, rest = divmod(place, 26)
+        letters = chr(ord("A") + rest) + letters
+        place -= 1
+    return letters
+
+
 def setting_text(value: Any) -> str | None:
     """Return a setting as a preset has it."""
     return value if value is None or isinstance(value, str) else to_json(value)

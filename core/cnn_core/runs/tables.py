@@ -25,9 +25,9 @@ def to_markdown(table: Table) -> str:
     """Return a table of GitHub's Markdown, whatever characters the cells hold."""
     rules = ["---:" if index in table.right else "---" for index in range(len(table.columns))]
     lines = [
-        [_markdown(column) for column in table.columns],
+        [markdown_text(column) for column in table.columns],
         rules,
-        *_cells(table, _markdown, lambda text: f"**{text}**"),
+        *_cells(table, markdown_text, lambda text: f"**{text}**"),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -69,7 +69,8 @@ def _latex_row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return text that GitHub's Markdown shows as it is, in a cell or inside a line."""
     return re.sub(r"([\\`*_\[\]<>|~$&])", r"\\\1", printable(text))
 
 

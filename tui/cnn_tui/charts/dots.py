@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core.figures.palette import FADED
+from cnn_core.figures.series import Floats
 from cnn_tui.charts.cells import Cells
-from cnn_tui.charts.palette import FADED
-from cnn_tui.charts.series import Floats
 
 # The bit of the dot in row and column of a cell, from the top (Unicode 15, section 21.1).
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)

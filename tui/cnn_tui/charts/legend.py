@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from cnn_core.errors import printable
+from cnn_core.figures.palette import FADED, STYLES
 from cnn_tui.charts.cells import Cells
-from cnn_tui.charts.palette import FADED, MARKERS, MUTED, STYLES, TEXT
+from cnn_tui.charts.palette import MARKERS, MUTED, TEXT
 
 Entry = tuple[str, int]  # a label and the role of its curve
 

@@ -1,4 +1,4 @@
-"""Colours and markers of curves: told apart by the colour-blind, and without any colour."""
+"""Colours and markers of cells: curves are told apart without any colour."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,24 +7,15 @@ from rich.color import Color
 from rich.color_triplet import ColorTriplet
 from rich.style import Style
 
-COLOURS = 8
-# The second half has the colours of the first, with the marker of the next one.
-STYLES = 2 * COLOURS
+from cnn_core.figures.palette import ON_DARK, ON_LIGHT, STYLES, Rgb, xterm_rgb
+
 MARKERS = "●▲■◆○△□◇" + "▲■◆○△□◇●"
 
 # The role of a cell: a curve (its style), a faded curve (its style + FADED), or one of these.
-FADED = STYLES
 MUTED, GRID, TEXT = 2 * STYLES, 2 * STYLES + 1, 2 * STYLES + 2
 
-# Okabe & Ito, "Color Universal Design" (2008), each as the nearest of the 256 colours of xterm:
-# the same then over a line that carries 256 colours only. Their black is the ink of the theme.
-# Blue, orange, green, purple, vermilion, another blue, yellow, ink.
-_ON_DARK = (74, 214, 36, 175, 166, 33, 227, None)
-_ON_LIGHT = (25, 172, 29, 133, 166, 38, 142, None)
 _FADED_ON_DARK = (24, 94, 29, 96, 88, 25, 100, None)
 _FADED_ON_LIGHT = (110, 180, 115, 182, 216, 116, 186, None)
-
-Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +35,12 @@ class Ink:
 @lru_cache(maxsize=16)
 def styles(ink: Ink) -> tuple[Style, ...]:
     """Return the style of each role, in colours that 256-colour terminals have."""
-    strong, faded = (_ON_DARK, _FADED_ON_DARK) if ink.dark else (_ON_LIGHT, _FADED_ON_LIGHT)
+    strong, faded = (ON_DARK, _FADED_ON_DARK) if ink.dark else (ON_LIGHT, _FADED_ON_LIGHT)
     numbers = (*strong, *strong, *faded, *faded)
     inks = iter((1.0, 1.0, 0.42, 0.42))
-    colours = [_mixed(ink, next(inks)) if n is None else _rgb(n) for n in numbers]
+    colours = [_mixed(ink, next(inks)) if n is None else xterm_rgb(n) for n in numbers]
     colours += [_mixed(ink, share) for share in (0.5, 0.16, 0.9)]
     return tuple(Style(color=Color.from_triplet(ColorTriplet(*colour))) for colour in colours)
-
-
-def curve_rgb(style: int, *, dark: bool) -> Rgb | None:
-    """Return the colour of a curve; None is the ink of the theme."""
-    number = (_ON_DARK if dark else _ON_LIGHT)[style % COLOURS]
-    return None if number is None else _rgb(number)
-
-
-def _rgb(number: int) -> Rgb:
-    return tuple(Color.from_ansi(number).get_truecolor())  # type: ignore[return-value]
 
 
 def _mixed(ink: Ink, share: float) -> Rgb:
@@ -73,7 +54,7 @@ def _nearest(colour: Rgb) -> Rgb:
     """Return the nearest of the 240 fixed colours of xterm."""
 
     def distance(number: int) -> int:
-        red, green, blue = (a - b for a, b in zip(colour, _rgb(number), strict=True))
+        red, green, blue = (a - b for a, b in zip(colour, xterm_rgb(number), strict=True))
         return 2 * red * red + 4 * green * green + 3 * blue * blue
 
-    return _rgb(min(range(16, 256), key=distance))
+    return xterm_rgb(min(range(16, 256), key=distance))

@@ -10,15 +10,16 @@ from rich.segment import Segment
 from rich.text import Text
 
 from cnn_core.errors import printable
+from cnn_core.figures.curves import HUGE, Line, Range, lines_of, role_of
+from cnn_core.figures.curves import Curve as Curve
+from cnn_core.figures.curves import View as View
+from cnn_core.figures.palette import FADED, STYLES
+from cnn_core.figures.series import Floats, reduce_to_columns, within
 from cnn_tui.charts.cells import Cells, as_text
-from cnn_tui.charts.curves import HUGE, Line, Range, lines_of, role_of
-from cnn_tui.charts.curves import Curve as Curve
-from cnn_tui.charts.curves import View as View
 from cnn_tui.charts.dots import Canvas
 from cnn_tui.charts.figure import axes
 from cnn_tui.charts.legend import legend, legend_rows
-from cnn_tui.charts.palette import FADED, MARKERS, MUTED, STYLES, Ink, styles
-from cnn_tui.charts.series import Floats, reduce_to_columns, within
+from cnn_tui.charts.palette import MARKERS, MUTED, Ink, styles
 from cnn_tui.charts.ticks import Tick, linear_ticks, log_ticks
 
 # With less room the curves stand alone, without axes.

@@ -11,8 +11,8 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
+from cnn_core.figures.palette import COLOURS
 from cnn_core.runs.series import Metric
-from cnn_tui.charts.palette import COLOURS
 from cnn_tui.lineup import Entrant, Lineup
 from cnn_tui.lineup_tables import SORTABLE, Looks, run_table, setting_table, summary_table
 from cnn_tui.output import literal

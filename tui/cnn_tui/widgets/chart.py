@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from cnn_core.errors import printable
-from cnn_tui.charts.curves import Curve, Range, View, value_at, x_extent
+from cnn_core.figures.curves import Curve, Range, View, value_at, x_extent
 from cnn_tui.charts.palette import Ink
 from cnn_tui.charts.plot import Drawing, compose, heading
 from cnn_tui.widgets.budget import DrawBudget

@@ -38,7 +38,7 @@ class Picture:
 
     def save(self, path: Path) -> None:
         """Draw them to a PNG or an SVG; raises UserError or OSError if that can't be."""
-        from cnn_tui.charts.export import save_chart  # loads matplotlib
+        from cnn_core.figures.chart import save_chart  # loads matplotlib
 
         save_chart(path, self.curves, self.view, self.title)
 

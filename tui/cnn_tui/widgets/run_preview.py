@@ -15,11 +15,12 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Static
 
+from cnn_core.runs.changed import changed_settings
 from cnn_core.runs.follower import EventFollower
 from cnn_core.runs.index import Row
 from cnn_tui.output import literal, literal_lines
 from cnn_tui.run_choice import tags_of
-from cnn_tui.run_facts import changed_settings, result_facts, settings_text
+from cnn_tui.run_facts import result_facts, settings_text
 
 if TYPE_CHECKING:
     from cnn_core.runs.series import RunSeries

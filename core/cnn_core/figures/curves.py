@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnn_tui.charts.palette import FADED, STYLES
-from cnn_tui.charts.series import Floats, ordered, smooth
+from cnn_core.figures.palette import FADED, STYLES
+from cnn_core.figures.series import Floats, ordered, smooth
 
 Range = tuple[float, float]
 

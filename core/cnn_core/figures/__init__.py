@@ -1,0 +1,1 @@
+"""Curves and other figures as pictures, by matplotlib."""
