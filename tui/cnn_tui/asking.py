@@ -53,6 +53,11 @@ class Asker:
         if self._job is not None and self._job.key[0] not in but:
             self._job.abandoned.set()
 
+    def forget(self, *words: str) -> None:
+        """Drop answers whose keys begin with one of these words, such as large ones."""
+        for key in [key for key in self._kept if key[0] in words]:
+            del self._kept[key]
+
     async def _work(self, job: "_Job[T]") -> T:
         self._job = job
         answer = asyncio.create_task(asyncio.to_thread(job.run))

@@ -190,6 +190,7 @@ has not kept yet is computed, which leaving the page ends.
         asked = self.inspection
         at = CHECKPOINTS.index(asked.checkpoint) + 1
         asked.checkpoint = CHECKPOINTS[at % len(CHECKPOINTS)]
+        self._asker.forget("trained")  # one network in memory is enough
         self._change()
 
     def action_resample(self) -> None:

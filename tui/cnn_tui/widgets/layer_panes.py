@@ -87,7 +87,7 @@ class FiltersPane(LayerPane):
             left.show_all(before.pictures, "before training", anew=anew)
         right.show_all(found.pictures, f"after ({inspection.checkpoint} checkpoint)", anew=anew)
         count, channels, tall, wide = found.shape
-        colours = "in colour" if channels == 3 else f"the mean of {channels} channels"
+        colours = "in colour" if channels == 3 else f"mean of {channels} channels"
         text = self._place(found).append(f"{count} filters of {tall}x{wide}, {colours}; grey is 0")
         self._tell(text.append(f"\n{why}" if why else "", "dim"))
 

@@ -43,6 +43,12 @@ class _One(Horizontal, can_focus=True):
         yield Picture(id="one-attention")
         yield Static(id="one-words")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to change the pictures where they are not beside each other."""
+        if action == "attention":
+            return self.screen.has_class("-narrow")
+        return super().check_action(action, parameters)
+
     def action_step(self, step: int) -> None:
         """Show another picture."""
         self.query_ancestor(MistakesPane).step(step)
