@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cnn_core.errors import UserError
-from cnn_core.inspect.sheet import Tile, save_picture, sheet
+from cnn_core.inspect.sheet import Tile, save_picture, sheet, stacked
 
 
 def plain(value: int, height: int = 4, width: int = 4) -> np.ndarray:  # type: ignore[type-arg]
@@ -54,5 +54,17 @@ def test_a_picture_is_written_as_it_is(tmp_path: Path) -> None:
 def test_places_that_cannot_be_written_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"ends in \.png"):
         save_picture(tmp_path / "one.jpg", plain(0))
-    with pytest.raises(UserError, match="can't be written"):
+    with pytest.raises(UserError, match="there is no folder"):
         save_picture(tmp_path / "no" / "one.png", plain(0))
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UserError, match="can't be written"):
+        save_picture(tmp_path / "folder.png", plain(0))
+
+
+def test_pictures_below_each_other_are_whole() -> None:
+    small, wide = plain(10, 4, 6), plain(60, 5, 9)
+    pixels_HWC = stacked([small, wide])
+    assert pixels_HWC.shape == (9, 9, 3)
+    assert np.array_equal(pixels_HWC[:4, :6], small)
+    assert np.array_equal(pixels_HWC[4:], wide)
+    assert (pixels_HWC[:4, 6:] == 255).all()

@@ -12,7 +12,16 @@ import typer
 from typer.core import TyperGroup
 
 from cnn_core.errors import CnnTuiError, UserError
-from cnn_tui.commands import catalogs, doctor, looking, queue, runs, training
+from cnn_tui.commands import (
+    catalogs,
+    doctor,
+    evaluating,
+    looking,
+    predicting,
+    queue,
+    runs,
+    training,
+)
 from cnn_tui.options import DataDir, Device, RunsDir
 from cnn_tui.output import has_terminal, narrate
 
@@ -112,12 +121,14 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         queue.queue,
     ],
     "Runs": [runs.runs, runs.show, runs.compare],
+    "Look inside": [evaluating.evaluate, predicting.predict],
     "Choose": [
         catalogs.presets,
         catalogs.datasets,
         catalogs.backbones,
         looking.summary,
         looking.split,
+        looking.preview,
     ],
     "Help": [doctor.doctor],
 }

@@ -1,11 +1,25 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what is wrong with their values."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.locations import default_data_dir, default_runs_dir
+
+
+def one_of(option: str, *names: str) -> Callable[[str], str]:
+    """Return what reads an option that takes one of a few names; UserError for any other."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise UserError(f"{option}: unknown '{printable(text)}'{did_you_mean(text, names)}")
+        return text
+
+    return read
+
 
 RunsDir = Annotated[
     Path,
@@ -55,6 +69,15 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="DEVICE",
-        help="Where to train: auto, cpu, cuda or cuda:N.",
+        help="Where to compute: auto, cpu, cuda or cuda:N.",
+    ),
+]
+Checkpoint = Annotated[
+    Literal["best", "last"],
+    typer.Option(
+        "--checkpoint",
+        metavar="best|last",
+        parser=one_of("--checkpoint", "best", "last"),
+        help="Weights: of the best epoch, or the last.",
     ),
 ]

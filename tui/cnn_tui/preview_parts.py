@@ -1,10 +1,10 @@
 """Parts of the previews: what they hold, and what is worked out without a cache."""
 
+import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from cnn_tui.device_stats import DeviceLoad
 if TYPE_CHECKING:
     from cnn_core.step_memory import StepMemory
     from cnn_core.summary import Summary
+    from cnn_core.training.samples import Sample
 
 IMBALANCE = 3
 """Largest over smallest class from which a warning is due."""
@@ -75,15 +76,6 @@ class SchedulePreview:
     marks: tuple[tuple[float, str], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SamplePreview:
-    """A training image as it is stored, (S,S,3), and ``DRAWS`` of its augmented forms, shrunk."""
-
-    label: str
-    before_HWC: Images
-    after_NHWC: Images
-
-
 def imbalance_warning(rows: list[SplitRow]) -> str:
     """Return a warning where the largest class has many times the smallest's training images."""
     counts = [row.train for row in rows]
@@ -134,35 +126,17 @@ def lr_curve(
     return SchedulePreview(at / an_epoch, lr, words, marks)
 
 
-def augmented(
-    pictures: list[tuple[str, Images]], augmentation: Callable[..., Any], drawing: int
-) -> list[SamplePreview]:
-    """Return labelled pictures with ``DRAWS`` augmented forms of each.
-
-    Each counts as a class of its own: the augmentation is one of that many.
-    """
-    import torch
-
-    generator = torch.Generator().manual_seed(drawing)
-    before_NHWC = np.stack([pixels_HWC for _, pixels_HWC in pictures])
-    batch_NCHW = torch.from_numpy(before_NHWC.repeat(DRAWS, axis=0)).permute(0, 3, 1, 2)
-    classes = torch.arange(len(pictures)).repeat_interleave(DRAWS)
-    after_NCHW, _ = augmentation(batch_NCHW, classes, generator)
-    after_NHWC = after_NCHW.permute(0, 2, 3, 1).contiguous().numpy()
-    return [
-        SamplePreview(
-            label,
-            _shrunk(pixels_HWC),
-            np.stack([_shrunk(image) for image in after_NHWC[DRAWS * i : DRAWS * (i + 1)]]),
-        )
-        for i, (label, pixels_HWC) in enumerate(pictures)
-    ]
+def shrunk(sample: "Sample") -> "Sample":
+    """Return the sample no larger than it is ever shown: drawing happens on the event loop."""
+    return dataclasses.replace(
+        sample,
+        before_HWC=_shrunk(sample.before_HWC),
+        after_NHWC=np.stack([_shrunk(image_HWC) for image_HWC in sample.after_NHWC]),
+    )
 
 
 def _shrunk(image_HWC: Images) -> Images:
-    """Return the image no larger than it is ever shown: drawing happens on the event loop."""
-    if len(image_HWC) <= _SHOWN_SIDE:
-        return image_HWC
-    small = Image.fromarray(image_HWC).resize((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.BOX)
+    small = Image.fromarray(image_HWC)
+    small.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.BOX, reducing_gap=None)
     pixels_HWC: Images = np.asarray(small)
     return pixels_HWC

@@ -5,31 +5,30 @@ by one thread at a time. Each part is kept until something that it depends on ch
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cnn_core.config import Data, Freeze, Model, Optim, Section, Train
-from cnn_core.datasets.build import Squares
 from cnn_core.datasets.catalog import count_classes, open_index, resolved_image_size
-from cnn_core.datasets.decode import Corrupt
-from cnn_core.datasets.index import Images, Index
+from cnn_core.datasets.index import Index
 from cnn_core.datasets.split import Split, divide, split_table
 from cnn_core.errors import CnnTuiError, UserError
 from cnn_tui.device_stats import DeviceLoad, DeviceStats
 from cnn_tui.form import Draft
 from cnn_tui.preview_parts import (
+    DRAWS,
     SAMPLES,
     NetworkPreview,
-    SamplePreview,
     SchedulePreview,
     SplitPreview,
-    augmented,
     imbalance_warning,
     lr_curve,
+    shrunk,
     steps_an_epoch,
 )
 from cnn_tui.workplace import Workplace
+
+if TYPE_CHECKING:
+    from cnn_core.training.samples import Sample
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Section)
@@ -74,17 +73,23 @@ class Previews:
             lambda: lr_curve(optim, train, steps, unfreeze_at),
         )
 
-    def samples(self, draft: Draft, drawing: int) -> list[SamplePreview]:
+    def samples(self, draft: Draft, drawing: int) -> "list[Sample]":
         """Decode a few training images and augment each; another ``drawing`` takes others."""
         data, augment = _right(draft.data, "data"), _right(draft.augment, "augment")
 
-        def make() -> list[SamplePreview]:
-            from cnn_core.augment.catalog import build_augmentation
+        def make() -> "list[Sample]":
+            from cnn_core.training.samples import samples, some_pictures
 
+            index, train = self._index(data), self._split(data).train
             pictures = self._keep(
-                "pictures", (data, drawing), lambda: self._decode_some(data, drawing)
+                "pictures",
+                (data, drawing),
+                lambda: some_pictures(index, train, data, SAMPLES, drawing),
             )
-            return augmented(pictures, build_augmentation(augment, len(pictures)), drawing)
+            return [
+                shrunk(sample)
+                for sample in samples(pictures, augment, index.classes, DRAWS, drawing)
+            ]
 
         return self._keep("samples", (data, augment, drawing), make)
 
@@ -174,22 +179,6 @@ class Previews:
 
             self._device = DeviceStats(str(resolve_device(self._workplace.device)))
         return self._device.sample()
-
-    def _decode_some(self, data: Data, drawing: int) -> list[tuple[str, Images]]:
-        index, train = self._index(data), self._split(data).train
-        size = resolved_image_size(data)
-        recipe = Squares(index, size, data.resize or size)
-        rng = np.random.default_rng((data.split_seed, drawing))
-        pictures: list[tuple[str, Images]] = []
-        for position in rng.permutation(train)[: 4 * SAMPLES]:
-            pixels_HWC = recipe.decode_at(int(position))
-            if not isinstance(pixels_HWC, Corrupt):
-                pictures.append((index.classes[index.labels[position]], pixels_HWC))
-            if len(pictures) == SAMPLES:
-                break
-        if not pictures:
-            raise UserError("no training image can be decoded; the runs' log will name them")
-        return pictures
 
 
 def _right(section: S | None, name: str) -> S:

@@ -1,7 +1,7 @@
 """Image files in folders and in lists of lines ``class/file``."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cnn_core.datasets.index import TEST, TRAIN, VAL, Index, index_of_files
@@ -43,6 +43,38 @@ def images_below(folder: Path) -> list[str]:
                 elif entry.is_dir():
                     pending.append(f"{prefix}{entry.name}/")
     return sorted(found)
+
+
+def named_images(paths: Iterable[Path]) -> list[Path]:
+    """Return the files that are named, and the images in and below the folders, sorted in each.
+
+    Raises UserError where a path does not exist, or a folder can't be read or holds no image.
+    """
+    files: list[Path] = []
+    for path in paths:
+        try:
+            if path.is_dir():
+                below = images_below(path)
+                if not below:
+                    expected = ", ".join(sorted(EXTENSIONS))
+                    raise UserError(f"{printable(path)}: no image there; expected {expected} files")
+                files += [path / name for name in below]
+            elif path.exists():
+                files.append(path)
+            else:
+                raise UserError(f"no file {printable(path)}{_nearest(path)}")
+        except OSError as error:
+            place = printable(error.filename or path)
+            raise UserError(f"{place}: can't be read: {error.strerror}") from error
+    return files
+
+
+def _nearest(path: Path) -> str:
+    """Return the name in the folder that is most like the path's, or that there is no folder."""
+    if not path.parent.is_dir():
+        return f"; there is no folder {printable(path.parent)}"
+    with os.scandir(path.parent) as entries:
+        return printable(did_you_mean(path.name, [entry.name for entry in entries]))
 
 
 def images_of_classes(folder: Path, folders: Sequence[str]) -> list[list[str]]:

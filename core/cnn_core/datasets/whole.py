@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,25 @@ def load_whole(
     return WholeImages(found.pixels, offsets, sizes), corrupt
 
 
+def whole_at(index: Index, position: int, largest_short: int) -> Images | Corrupt:
+    """Return one image as it is kept, uint8 (height, width, 3), or why it can't be."""
+    if index.array_NHWC is not None:
+        image_HWC: Images = index.array_NHWC[position]
+        return image_HWC
+    assert index.files is not None
+    return decode_whole(index.files[position], index.names[position], largest_short)
+
+
+def gathered(images: Sequence[Images]) -> WholeImages:
+    """Return images of any sizes, each (height, width, 3), as one array."""
+    ends = np.cumsum([0, *(image_HWC.size for image_HWC in images)], dtype=np.int64)
+    return WholeImages(
+        pixels=np.concatenate([image_HWC.reshape(-1) for image_HWC in images]),
+        offsets=ends[:-1],
+        sizes=np.array([image_HWC.shape[:2] for image_HWC in images], np.int64),
+    )
+
+
 def _of_array(array_NHWC: Images) -> WholeImages:
     count, height, width, channels = array_NHWC.shape
     return WholeImages(
@@ -92,9 +111,7 @@ class _Whole:
         return f"{len(self.index):,} whole training images"
 
     def decode_at(self, position: int) -> Images | Corrupt:
-        assert self.index.files is not None
-        name = self.index.names[position]
-        return decode_whole(self.index.files[position], name, self.largest_short)
+        return whole_at(self.index, position, self.largest_short)
 
 
 def _measured(index: Index, largest_short: int) -> Making:

@@ -56,10 +56,29 @@ def sheet(tiles: Sequence[Tile], *, columns: int, side: int, title: str = "") ->
     return pixels_HWC
 
 
-def save_picture(path: Path, picture_HWC: Images) -> None:
-    """Write a PNG, whole or not at all; UserError for another suffix or where it can't be."""
+def stacked(pictures: Sequence[Images]) -> Images:
+    """Return pictures, uint8 (height, width, 3), one below the other, as wide as the widest."""
+    width = max(picture_HWC.shape[1] for picture_HWC in pictures)
+    whole = Image.new("RGB", (width, sum(map(len, pictures))), _PAPER)
+    top = 0
+    for picture_HWC in pictures:
+        whole.paste(Image.fromarray(picture_HWC), (0, top))
+        top += len(picture_HWC)
+    pixels_HWC: Images = np.asarray(whole)
+    return pixels_HWC
+
+
+def check_picture_path(path: Path) -> None:
+    """Raise UserError where the path is no PNG in a folder that exists, before any is made."""
     if path.suffix.lower() != ".png":
         raise UserError(f"{printable(path)}: expected a name that ends in .png")
+    if not path.parent.is_dir():
+        raise UserError(f"{printable(path)}: there is no folder {printable(path.parent)}")
+
+
+def save_picture(path: Path, picture_HWC: Images) -> None:
+    """Write a PNG, whole or not at all; UserError for another suffix or where it can't be."""
+    check_picture_path(path)
     try:
         write_atomically(path, lambda file: Image.fromarray(picture_HWC).save(file, format="png"))
     except OSError as error:

@@ -1,20 +1,24 @@
-"""summary, split: what a preset will train, before it does."""
+"""summary, split, preview: what a preset will train, before it does."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from cnn_core.errors import UserError
+from cnn_core.errors import UserError, printable
 from cnn_tui.network_text import stage_state, step_parts
 from cnn_tui.options import DataDir, Json, PresetName, Settings
-from cnn_tui.output import narrate, print_json, print_table
+from cnn_tui.output import narrate, print_json, print_table, working
 
 if TYPE_CHECKING:
     from cnn_core.config import Experiment
     from cnn_core.step_memory import StepMemory
     from cnn_core.summary import Summary
+
+# Side in pixels that small images are enlarged to about.
+_TILE = 128
 
 
 def summary(
@@ -154,6 +158,59 @@ def split(preset: PresetName, settings: Settings, data_dir: DataDir, as_json: Js
             f"note: the largest class trains on {max(counts)} images, the smallest on "
             f"{min(counts)}: accuracy will hide the small ones"
         )
+
+
+def preview(
+    preset: PresetName,
+    settings: Settings,
+    data_dir: DataDir,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.png", help="The picture.", show_default=False)
+    ],
+    images: Annotated[
+        int, typer.Option("--images", metavar="N", min=1, max=100, help="How many training images.")
+    ] = 6,
+    draws: Annotated[
+        int,
+        typer.Option(
+            "--draws", metavar="N", min=1, max=100, help="How many random changes of each."
+        ),
+    ] = 4,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Another number takes other images.")
+    ] = 0,
+) -> None:
+    """Draw training images, before and after the random changes of training.
+
+    Only these few images are decoded.
+    """
+    from cnn_core.datasets.catalog import open_index, resolved_image_size
+    from cnn_core.datasets.split import divide
+    from cnn_core.inspect.sheet import Tile, check_picture_path, save_picture, sheet
+    from cnn_core.preset_files import load_experiment
+
+    check_picture_path(out)
+    experiment = load_experiment(preset, settings)
+    data = experiment.data
+    index = open_index(data, data_dir)
+    split = divide(index, data)
+    with working("loading torch"):
+        from cnn_core.training.samples import samples, some_pictures
+
+    pictures = some_pictures(index, split.train, data, images, seed)
+    tiles = []
+    for sample in samples(pictures, experiment.augment, index.classes, draws, seed):
+        tiles.append(Tile(sample.before_HWC, (sample.label,)))
+        tiles += [
+            Tile(image_HWC, (label,))
+            for image_HWC, label in zip(sample.after_NHWC, sample.after_labels, strict=True)
+        ]
+    size = resolved_image_size(data)
+    # Pixels as whole multiples of themselves, where they are few.
+    side = min(size * max(_TILE // size, 1), 2 * _TILE)
+    title = f"{experiment.name}: as stored, then as trained on"
+    save_picture(out, sheet(tiles, columns=1 + draws, side=side, title=title))
+    narrate(f"wrote {printable(out)}")
 
 
 def _tell_of(experiment: "Experiment") -> None:

@@ -1,6 +1,7 @@
 """Panes beside the form: what the draft will train on, each from one preview."""
 
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -16,12 +17,14 @@ from cnn_tui.preview_parts import (
     DRAWS,
     SAMPLES,
     NetworkPreview,
-    SamplePreview,
     SchedulePreview,
     SplitPreview,
 )
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.picture import Picture
+
+if TYPE_CHECKING:
+    from cnn_core.training.samples import Sample
 
 _LONGEST_NAME = 30
 _SIGNS = {"trains": "●", "in part": "◐", "frozen": "○", "": ""}
@@ -191,7 +194,7 @@ class SamplesPane(Pane):
             for _ in range(SAMPLES):
                 yield Horizontal(*(Picture() for _ in range(1 + DRAWS)), classes="samples")
 
-    def show(self, preview: list[SamplePreview]) -> None:
+    def show(self, preview: "list[Sample]") -> None:
         """Show each image, then its augmented forms."""
         self._tell(
             Text("each as it is stored, then as it may be trained on; f5 draws others", "dim")
@@ -201,8 +204,9 @@ class SamplesPane(Pane):
             if sample is not None:
                 first, *draws = row.query(Picture)
                 first.show(sample.before_HWC, sample.label)
-                for picture, image_HWC in zip(draws, sample.after_NHWC, strict=True):
-                    picture.show(image_HWC, " ")
+                forms = zip(draws, sample.after_NHWC, sample.after_labels, strict=True)
+                for picture, image_HWC, label in forms:
+                    picture.show(image_HWC, " " if label == sample.label else label)
 
 
 def _facts(preview: NetworkPreview) -> list[tuple[str, str, str]]:
