@@ -123,16 +123,22 @@ async def test_figures_of_all_and_of_each_class(looked: CnnTuiApp, stored: Path)
         assert head(scores) in told(page)
         assert f"loss {scores.loss:.4f}" in told(page)
         assert f"balanced {percent(scores.balanced_accuracy)}" in told(page)
-        assert f"ECE {scores.ece:.4f}" in told(page)
+        assert f"ECE {percent(scores.ece)}" in told(page)
         best = read_summary(run_of(stored))["best"]["epoch"]
         assert says(page, "#where") == f"test split, 12 images · best checkpoint, epoch {best}"
         worst_first = sorted(scores.classes, key=lambda one: one.f1)
-        assert [row[3] for row in rows(page)] == [f"{one.f1:.4f}" for one in worst_first]
+        assert [row[3] for row in rows(page)] == [percent(one.f1) for one in worst_first]
         for row in rows(page):
             one = next(one for one in scores.classes if row[0][:3] == one.name[:3])
             assert row[1:5] == [
-                percent(one.precision), percent(one.recall), f"{one.f1:.4f}", str(one.support)
+                percent(one.precision), percent(one.recall), percent(one.f1), str(one.support)
             ]  # fmt: skip
+        wrong = scores.confusion * ~np.eye(len(CLASSES), dtype=bool)
+        for row in rows(page):
+            label = next(i for i, one in enumerate(scores.classes) if row[0][:3] == one.name[:3])
+            count, other = wrong[label].max(), scores.classes[wrong[label].argmax()].name
+            assert row[5].split()[0] == (str(count) if count else "–")
+            assert not count or row[5].split()[1][:3] == other[:3]
         one_bin = next(one for one in scores.bins if one.images)
         assert f"{percent(one_bin.accuracy)}" in says(page, "#bins")
         await pilot.press("o")  # by images, the order of equal ones stays
@@ -214,6 +220,7 @@ async def test_filters_feature_maps_and_samples(looked: CnnTuiApp, stored: Path)
         page = await opened(pilot, run_of(stored))
         await pilot.press("4")
         await until(pilot, lambda: "4 filters of 3x3, in colour" in told(page))
+        assert has_image(page, "#filters-before")
         assert has_image(page, "#filters-after")
         await pilot.press("n")
         await until(pilot, lambda: "6 filters of 3x3, mean of 4 channels" in told(page))

@@ -9,7 +9,7 @@ from textual.content import Content
 from cnn_core.errors import printable
 from cnn_core.progress import Progress
 from cnn_tui.charts.glyphs import bar, sparkline
-from cnn_tui.inspection import Judged, Pair
+from cnn_tui.inspection_parts import Judged, Pair
 from cnn_tui.output import literal, percent
 from cnn_tui.run_text import MUTED
 
@@ -47,21 +47,13 @@ def head_text(judged: Judged) -> Text:
         ("top-5", percent(scores.top5)),
         ("loss", f"{scores.loss:.4f}"),
         ("balanced", percent(scores.balanced_accuracy)),
-        ("ECE", f"{scores.ece:.4f}"),
+        ("ECE", percent(scores.ece)),
     ]
     line = Text()
     for name, figure in figures:
         if figure is not None:
             line.append("   " if line else "").append(f"{name} ", "dim").append(figure, "bold")
     return line
-
-
-def class_confusion(scores: "Scores", label: int) -> tuple[int, int] | None:
-    """Return what a class is most often mistaken for, and for how many images; None: nothing."""
-    row = scores.confusion[label].copy()
-    row[label] = 0
-    other = int(row.argmax())
-    return (other, int(row[other])) if row[other] else None
 
 
 def calibration_text(scores: "Scores", *, brief: bool) -> Text:

@@ -15,7 +15,8 @@ from cnn_core.errors import printable
 from cnn_core.progress import Progress, Remark
 from cnn_tui.asking import AbandonedError, Asker
 from cnn_tui.inspect_text import progress_text, where_text
-from cnn_tui.inspection import CHECKPOINTS, PARTS, Inspection
+from cnn_tui.inspection import Inspection
+from cnn_tui.inspection_parts import CHECKPOINTS, PARTS
 from cnn_tui.output import literal, sentence
 from cnn_tui.screens.page import Page
 from cnn_tui.widgets.inspect_panes import ConfusionPane, InspectPane, ScoresPane

@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
-from cnn_tui.inspect_text import calibration_text, cell_text, class_confusion, head_text
-from cnn_tui.inspection import Inspection, Judged, Pair
+from cnn_tui.inspect_text import calibration_text, cell_text, head_text
+from cnn_tui.inspection import Inspection
+from cnn_tui.inspection_parts import Judged, Pair
 from cnn_tui.output import literal, percent
 from cnn_tui.widgets.confusion import ConfusionMatrix
 from cnn_tui.widgets.list_table import ListTable
@@ -27,7 +28,7 @@ _COLUMNS = {
     "recall": "recall",
     "f1": "F1",
     "support": "images",
-    "confusion": "mostly taken for",
+    "confusion": "most taken for",
 }
 _FALLING = ("support", "confusion")
 _JUSTIFY: dict[str, JustifyMethod] = dict.fromkeys(
@@ -75,6 +76,7 @@ class ScoresPane(InspectPane):
         super().__init__("Classes", "classes")
         self._order, self._falling = "f1", False
         self._judged: Judged | None = None
+        self._taken: dict[int, tuple[int, int]] = {}
 
     def compose_content(self) -> ComposeResult:
         """Put the classes beside the confidences, or above them."""
@@ -92,7 +94,7 @@ class ScoresPane(InspectPane):
         judged = await inspection.judged()
         self._tell(head_text(judged))
         if judged is not self._judged:
-            self._judged = judged
+            self._judged, self._taken = judged, _taken_for(judged)
             self.query_one("#bins", Static).update(calibration_text(judged.scores, brief=False))
             self.query_one("#bins-brief", Static).update(
                 calibration_text(judged.scores, brief=True)
@@ -112,8 +114,7 @@ class ScoresPane(InspectPane):
     def _opened(self, event: ListTable.Opened) -> None:
         if self._judged is not None:
             label = int(event.key)
-            found = class_confusion(self._judged.scores, label)
-            other = label if found is None else found[0]
+            other = self._taken[label][0] if label in self._taken else label
             self.post_message(self.PairWanted((label, other), images=False))
 
     def _sort(self, column: str) -> None:
@@ -124,10 +125,9 @@ class ScoresPane(InspectPane):
 
     def _show_classes(self, judged: Judged) -> None:
         scores = judged.scores
-        found = [class_confusion(scores, label) for label in range(len(scores.classes))]
         rows: list[tuple[Any, int]] = []
-        for label, (one, confusion) in enumerate(zip(scores.classes, found, strict=True)):
-            taken = confusion[1] if confusion else 0
+        for label, one in enumerate(scores.classes):
+            taken = self._taken[label][1] if label in self._taken else 0
             values = (one.name.casefold(), one.precision, one.recall, one.f1, one.support, taken)
             rows.append((dict(zip(_COLUMNS, values, strict=True))[self._order], label))
         rows.sort(key=lambda row: row[0], reverse=self._falling)  # equal ones stay as they are
@@ -142,11 +142,11 @@ class ScoresPane(InspectPane):
 
     def _cells(self, judged: Judged, label: int) -> list[Text]:
         scores = judged.scores
-        one, confusion = scores.classes[label], class_confusion(scores, label)
-        figures = [*map(percent, (one.precision, one.recall)), f"{one.f1:.4f}", f"{one.support:,}"]
+        one = scores.classes[label]
+        figures = [*map(percent, (one.precision, one.recall, one.f1)), f"{one.support:,}"]
         taken = Text("–", "dim")
-        if confusion is not None:
-            other, images = confusion
+        if label in self._taken:
+            other, images = self._taken[label]
             taken = Text.assemble((f"{images:>3,} ", "bold"), _name(scores.classes[other].name))
         return [
             _name(one.name),
@@ -198,6 +198,15 @@ class ConfusionPane(InspectPane):
     @on(ConfusionMatrix.Opened)
     def _opened(self, event: ConfusionMatrix.Opened) -> None:
         self.post_message(self.PairWanted(event.pair, images=True))
+
+
+def _taken_for(judged: Judged) -> dict[int, tuple[int, int]]:
+    """Return for each class that is ever mistaken what for, mostly, and how many images."""
+    from cnn_core.inspect.verdicts import main_confusions  # imports torch, which is there by now
+
+    labels = {name: label for label, name in enumerate(judged.predictions.classes)}
+    main = main_confusions(judged.scores)
+    return {labels[one.true]: (labels[one.predicted], one.images) for one in main.values()}
 
 
 def _name(name: str) -> Text:

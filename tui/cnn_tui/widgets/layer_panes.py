@@ -8,7 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from cnn_core.errors import CnnTuiError
-from cnn_tui.inspection import Inspection, LayerPictures
+from cnn_tui.inspection import Inspection
+from cnn_tui.inspection_parts import LayerPictures
 from cnn_tui.output import literal, sentence
 from cnn_tui.widgets.inspect_panes import InspectPane
 from cnn_tui.widgets.mosaic_view import Mosaic

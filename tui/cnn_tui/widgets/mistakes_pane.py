@@ -12,7 +12,8 @@ from textual.widgets import Static
 
 from cnn_tui.asking import AbandonedError
 from cnn_tui.inspect_text import caption, top_text
-from cnn_tui.inspection import Inspection, Judged, Order, Pair
+from cnn_tui.inspection import Inspection
+from cnn_tui.inspection_parts import Judged, Order, Pair
 from cnn_tui.output import literal, sentence
 from cnn_tui.widgets.inspect_panes import InspectPane
 from cnn_tui.widgets.picture import Picture

@@ -4,7 +4,8 @@ from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
-from cnn_tui.inspection import SAMPLED, Inspection, Part
+from cnn_tui.inspection import Inspection
+from cnn_tui.inspection_parts import SAMPLED, Part
 from cnn_tui.widgets.inspect_panes import InspectPane
 from cnn_tui.widgets.preview_panes import SamplesPane
 
@@ -12,7 +13,7 @@ from cnn_tui.widgets.preview_panes import SamplesPane
 class PartSamplesPane(InspectPane, SamplesPane):
     """Samples of any part, the training images first."""
 
-    NEEDS = ("images", "samples")
+    NEEDS = ("index", "samples")
 
     def __init__(self) -> None:
         super().__init__()
