@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from app_support import Folder, until
+from app_support import Folder, epoch_finished, started, until
 from inspect_support import make_images, trained_run
 from rich.cells import cell_len
 from textual.pilot import Pilot
@@ -266,6 +266,22 @@ async def test_what_can_not_be_had_is_told_in_its_place(
         page = await opened(pilot, run_of(tmp_path))
         await pilot.press("s")
         await until(pilot, lambda: "its network is lost" in told(page))
+
+
+async def test_a_run_that_is_being_trained(folder: Folder, app: CnnTuiApp) -> None:
+    run_dir = folder.new("alive")
+    logits = np.array([[2.0, 0.0], [0.0, 2.0]], np.float32)
+    predictions = Predictions(logits, np.array([0, 0]), ("a.jpg", "b.jpg"), ("cat", "dog"))
+    with folder.writing(run_dir) as writer:
+        writer.write(started(3))
+        writer.write(epoch_finished(1, 0.5))
+        save_predictions(predictions_path(run_dir, "test", "best"), predictions, None)
+        async with app.run_test(size=SMALL) as pilot:
+            page = await opened(pilot, run_dir)
+            await until(pilot, lambda: "top-1 50.00%" in told(page))
+            assert "epoch 1 so far" in says(page, "#where")
+            await pilot.press("c")
+            await until(pilot, lambda: "(running) has no last checkpoint" in told(page))
 
 
 async def test_many_classes(folder: Folder, app: CnnTuiApp) -> None:

@@ -20,6 +20,7 @@ from cnn_core.errors import printable
 
 _HEADER = 2
 _NAME = 20
+_AROUND = 2
 # A share of 1 is drawn in this much of the colour, so that the number can be read.
 _STRONGEST = 0.6
 
@@ -145,14 +146,15 @@ class ConfusionMatrix(Widget, can_focus=True):
                 self.action_open()
 
     def go(self, row: int, column: int) -> None:
-        """Put the cursor on a cell, or on the nearest one there is."""
+        """Put the cursor on a cell, or on the nearest one there is; far away, in the middle."""
         last = len(self._names) - 1
         if last < 0:
             return
         self.cursor = (min(max(row, 0), last), min(max(column, 0), last))
-        rows, columns = self._room()
-        self._top = _scrolled(self._top, self.cursor[0], rows, last)
-        self._left = _scrolled(self._left, self.cursor[1], columns, last)
+        if self.size:
+            rows, columns = self._room()
+            self._top = _scrolled(self._top, self.cursor[0], rows, last)
+            self._left = _scrolled(self._left, self.cursor[1], columns, last)
         self.post_message(self.Moved(self.cursor))
         self.refresh()
 
@@ -161,7 +163,7 @@ class ConfusionMatrix(Widget, can_focus=True):
     def _widths(self) -> tuple[int, int]:
         """Return the cells for the names of rows and for each column."""
         longest = max(map(cell_len, self._names), default=1)
-        label = min(longest, _NAME, max(self.size.width // 4, 6)) + 1
+        label = max(min(longest, _NAME, self.size.width // 4), len("true ↓")) + 1
         needed = max(len(str(self._counts.max(initial=0))) + 2, 5)
         fair = (self.size.width - label) // max(len(self._names), 1)
         return label, max(needed, min(fair, longest + 1, 12))
@@ -242,6 +244,13 @@ class ConfusionMatrix(Widget, can_focus=True):
 
 
 def _scrolled(start: int, at: int, room: int, last: int) -> int:
-    """Return the first place to show so that ``at`` is in sight, moved as little as possible."""
-    start = min(max(start, at - room + 1), at)
+    """Return the first place to show so that ``at`` and its neighbours are in sight.
+
+    It moves as little as possible; what is more than a page away comes to the middle.
+    """
+    if start - room <= at < start + 2 * room:
+        around = min(_AROUND, (room - 1) // 2)
+        start = min(max(start, at - room + 1 + around), at - around)
+    else:
+        start = at - room // 2
     return max(min(start, last + 1 - room), 0)

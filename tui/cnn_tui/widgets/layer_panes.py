@@ -20,11 +20,11 @@ class LayerPane(InspectPane, can_focus=True):
     """Many small pictures of one layer at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n,right,down", "layer(1)", "Next layer", id="layers.next",
+        Binding("n,right,down", "layer(1)", "Next", id="layers.next",
                 tooltip="Show the next convolution"),
-        Binding("p,left,up", "layer(-1)", "Layer before", id="layers.before",
+        Binding("p,left,up", "layer(-1)", "Previous", id="layers.before",
                 tooltip="Show the convolution before"),
-        Binding("pagedown,space", "more(1)", "More", show=False, id="layers.page_down",
+        Binding("pagedown,space", "more(1)", "More", id="layers.page_down",
                 tooltip="Show the next pictures of the layer"),
         Binding("pageup", "more(-1)", "Back", show=False, id="layers.page_up",
                 tooltip="Show the pictures before"),
@@ -86,7 +86,7 @@ class FiltersPane(LayerPane):
         left.display = before is not None
         if before is not None:
             left.show_all(before.pictures, "before training", anew=anew)
-        right.show_all(found.pictures, f"after ({inspection.checkpoint} checkpoint)", anew=anew)
+        right.show_all(found.pictures, f"after training ({inspection.checkpoint})", anew=anew)
         count, channels, tall, wide = found.shape
         colours = "in colour" if channels == 3 else f"mean of {channels} channels"
         text = self._place(found).append(f"{count} filters of {tall}x{wide}, {colours}; grey is 0")

@@ -42,5 +42,6 @@ class Mosaic(Picture):
         words, count = self._words, len(self._pictures)
         if self._in_sight < count:
             last = self._first + self._in_sight
-            words += f" {self._first + 1}–{last} of {count}, pagedown: more"
+            place = f"{self._first + 1}–{last} of {count}"
+            words = f"{words}, {place}" if words else place
         self.show(image_HWC, words or " ")
