@@ -25,3 +25,23 @@ def app(tmp_path: Path, folder: Folder) -> CnnTuiApp:
     """The app over the folder, with settings of its own."""
     place = Workplace(folder.runs_dir, tmp_path / "data", tmp_path / "cache", "cpu")
     return CnnTuiApp(place, state=State.read(tmp_path / "config"))
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with data, cache and one run that was really trained."""
+    from inspect_page import CLASSES  # these import torch
+    from inspect_support import make_images, trained_run
+
+    folder = tmp_path_factory.mktemp("inspect")
+    make_images(folder / "data" / "images", CLASSES)
+    trained_run(folder, augment={"policy": "flip-crop"})
+    return folder
+
+
+@pytest.fixture
+def looked(stored: Path) -> CnnTuiApp:
+    """The app over that folder."""
+    from inspect_page import app_over
+
+    return app_over(stored)

@@ -84,6 +84,12 @@ class CnnTuiApp(App[str]):
         if not (isinstance(self.screen, LivePage) and self.screen.run_dir == run_dir):
             self.push_screen(LivePage(run_dir))
 
+    def look_inside(self, run_dir: Path) -> None:
+        """Ask the network of a run, and look at its parts."""
+        from cnn_tui.screens.inspect import InspectPage
+
+        self.push_screen(InspectPage(run_dir))
+
     def new_experiment(self, from_run: Path | None = None) -> None:
         """Open the form of a new experiment, as a run was or empty."""
         from cnn_tui.screens.new import NewPage

@@ -26,8 +26,8 @@ from cnn_core.training.plan import chunks
 from cnn_core.training.supply import ImageSupply
 from cnn_core.training.views import averaged
 
-# Images between two words about the progress.
-_PIECE = 1024
+# Images between two words about the progress, at which whoever asks may end it.
+_PIECE = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,7 @@ class LiveActions(Page):
         Binding("t", "tags", "Tags", id="live.tags", show=False, tooltip="Words to find it by"),
         Binding("n", "note", "Note", id="live.note", show=False, tooltip="Write a note on the run"),
         Binding("c", "compare", "Compare", id="live.compare", tooltip="Beside another run"),
+        Binding("i", "inspect", "Inspect", id="live.inspect", tooltip="Mistakes, filters and more"),
         Binding("e", "clone", "Clone", id="live.clone", tooltip="A new experiment like this"),
         Binding("y", "command", "Command", id="live.command", tooltip="Copy the headless command"),
         Binding("o", "files", "Files", id="live.files", tooltip="Path and log of the run"),
@@ -195,6 +196,10 @@ class LiveActions(Page):
         self.app.push_screen(
             PickRun("Compare with", runs_dir, without=[self.run_dir.name]), answered
         )
+
+    def action_inspect(self) -> None:
+        """Look into the network."""
+        self.cnn_app.look_inside(self.run_dir)
 
     def action_clone(self) -> None:
         """Open the form with the settings of the run."""

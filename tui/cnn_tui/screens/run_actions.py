@@ -23,7 +23,7 @@ _SHOWN = 10
 _TYPED = 40
 _NEED_A_RUN = frozenset(
     {
-        *("open", "clone", "resume", "stop", "pause", "compare"),
+        *("open", "inspect", "clone", "resume", "stop", "pause", "compare"),
         *("delete", "queue", "tags", "note", "rename", "copy"),
     }
 )
@@ -35,6 +35,7 @@ class RunActions(FollowingPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New experiment", id="runs.new", tooltip="Set up a new experiment"),
         Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run live"),
+        Binding("i", "inspect", "Inspect", id="runs.inspect", tooltip="Mistakes, filters and more"),
         Binding("e", "clone", "Clone", id="runs.clone", tooltip="Set up a new run like this one"),
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="Train the run on, here"),
         Binding("x", "stop", "Stop", id="runs.stop", tooltip="Stop the run with a checkpoint"),
@@ -86,6 +87,11 @@ class RunActions(FollowingPage):
         """Show the run live."""
         if row := self.current():
             self.cnn_app.open_run(self._folder(row))
+
+    def action_inspect(self) -> None:
+        """Look into the network of the run."""
+        if row := self.current():
+            self.cnn_app.look_inside(self._folder(row))
 
     def action_clone(self) -> None:
         """Set up a new run that begins like this one."""
