@@ -1,6 +1,8 @@
 """Progress of slow preparation, yielded by the generators that do the work."""
 
 import dataclasses
+from collections.abc import Generator
+from typing import TypeVar
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,3 +20,9 @@ class Remark:
 
     text: str
     warning: bool = False
+
+
+Result = TypeVar("Result")
+
+Work = Generator[Progress | Remark, None, Result]
+"""Work that tells what it does and returns a result."""

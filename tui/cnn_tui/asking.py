@@ -2,13 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar, cast
 
-from cnn_core.progress import Progress, Remark
+from cnn_core.progress import Progress, Remark, Work
 
 T = TypeVar("T")
-Work = Generator[Progress | Remark, None, T]
 Key = tuple[Hashable, ...]
 
 _TELL_S = 0.2

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from cnn_core.datasets.index import Images, Positions
 from cnn_core.errors import UserError
+from cnn_core.progress import Work
 from cnn_core.runs.reader import ALIVE, read_summary
-from cnn_tui.asking import Asker, Work
+from cnn_tui.asking import Asker
 from cnn_tui.inspection_parts import (
     Checkpoint,
     Judged,

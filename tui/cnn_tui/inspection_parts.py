@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from cnn_core.config import Experiment
 from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.split import Split
 from cnn_core.errors import UserError, printable
+from cnn_core.progress import Work
 from cnn_core.runs.reader import ALIVE, read_summary
-from cnn_tui.asking import Work
+from cnn_tui.preview_parts import shrunk_image
 
 if TYPE_CHECKING:
     from cnn_core.inspect.evaluation import PartImages
@@ -142,10 +142,4 @@ def maps_of(trained: "Trained", image_HWC: Images, layer: str | None) -> LayerPi
 
 def shown(image_HWC: Images | None) -> Images | None:
     """Return the image no larger than it is ever shown: drawing happens on the event loop."""
-    if image_HWC is None:
-        return None
-    if len(image_HWC) <= _SHOWN_SIDE:
-        return np.array(image_HWC)
-    small = Image.fromarray(image_HWC).resize((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.BOX)
-    pixels_HWC: Images = np.asarray(small)
-    return pixels_HWC
+    return None if image_HWC is None else shrunk_image(image_HWC, _SHOWN_SIDE)

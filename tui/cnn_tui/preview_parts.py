@@ -130,13 +130,16 @@ def shrunk(sample: "Sample") -> "Sample":
     """Return the sample no larger than it is ever shown: drawing happens on the event loop."""
     return dataclasses.replace(
         sample,
-        before_HWC=_shrunk(sample.before_HWC),
-        after_NHWC=np.stack([_shrunk(image_HWC) for image_HWC in sample.after_NHWC]),
+        before_HWC=shrunk_image(sample.before_HWC, _SHOWN_SIDE),
+        after_NHWC=np.stack(
+            [shrunk_image(image_HWC, _SHOWN_SIDE) for image_HWC in sample.after_NHWC]
+        ),
     )
 
 
-def _shrunk(image_HWC: Images) -> Images:
+def shrunk_image(image_HWC: Images, side: int) -> Images:
+    """Return a copy of the image (H,W,3), its longer side at most ``side`` pixels."""
     small = Image.fromarray(image_HWC)
-    small.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.BOX, reducing_gap=None)
+    small.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)
     pixels_HWC: Images = np.asarray(small)
     return pixels_HWC

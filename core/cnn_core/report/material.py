@@ -1,7 +1,7 @@
 """All that a report says of a run, or why it can't: gathered from its folder and its data."""
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -23,7 +23,7 @@ from cnn_core.inspect.scores import (
 )
 from cnn_core.inspect.verdicts import Verdict, verdicts
 from cnn_core.preset_files import load_experiment
-from cnn_core.progress import Progress, Remark
+from cnn_core.progress import Remark, Work
 from cnn_core.runs.reader import ALIVE, CONFIG, ENVIRONMENT, read_events, read_summary
 from cnn_core.runs.series import RunSeries
 from cnn_core.summary import Summary, summarize
@@ -31,7 +31,6 @@ from cnn_core.training.predictions import predictions_path
 
 Part = Literal["val", "test"]
 Found = TypeVar("Found")
-Work = Generator[Progress | Remark, None, Found]
 
 _PICTURES = 12
 _NOT_YET = ("queued", *ALIVE)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
-from cnn_core.progress import Progress
+from cnn_core.progress import Progress, Work
 from cnn_core.report.blocks import Document
 from cnn_core.report.compose import compose
 from cnn_core.report.html import to_html
 from cnn_core.report.markdown import to_markdown_files
-from cnn_core.report.material import Part, Work, gather
+from cnn_core.report.material import Part, gather
 from cnn_core.report.place import check_place, folder_of
 
 
