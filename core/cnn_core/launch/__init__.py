@@ -1,0 +1,1 @@
+"""Commands on other processors: here, on a Ray cluster, by SLURM."""

@@ -1,0 +1,121 @@
+"""Jobs as processes of this machine: one for each GPU, or several that share the cores."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import Self
+
+from cnn_core.errors import UserError, printable
+from cnn_core.launch.jobs import Job, Launcher, Running, Share, command_line, environment
+from cnn_core.launch.parent import PARENT
+
+
+class LocalLauncher(Launcher):
+    """Starts each job at once, in a free slot of the machine.
+
+    A job ends with a checkpoint when this process does, however that happens.
+    """
+
+    def __init__(self, slots: int, device: str = "auto") -> None:
+        """``slots`` is the number of jobs that share the machine.
+
+        Where ``device`` leaves the choice open, each is given one of the GPUs.
+        """
+        gpus = visible_gpus() if device in ("auto", "cuda") else []
+        cpus = max(1, available_cpus() // slots)
+        self.share = Share(gpus=1 if gpus else 0, cpus=cpus)
+        self._gpus: list[str | None] = [gpus[n % len(gpus)] if gpus else None for n in range(slots)]
+        self._taken: dict[int, LocalJob] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def start(self, jobs: Sequence[Job]) -> list[Running]:
+        """Start the jobs, each with the GPU of its slot."""
+        return [self._start(job) for job in jobs]
+
+    def _start(self, job: Job) -> "LocalJob":
+        slot = next(
+            n for n in range(len(self._gpus)) if n not in self._taken or self._taken[n].ended
+        )
+        gpu = self._gpus[slot]
+        devices = None if gpu is None else [gpu]
+        variables = environment(self.share.cpus, devices) | {PARENT: str(os.getpid())}
+        self._taken[slot] = LocalJob(job, variables)
+        return self._taken[slot]
+
+
+class LocalJob(Running):
+    """A process of its own, outside the terminal's process group."""
+
+    def __init__(self, job: Job, variables: dict[str, str]) -> None:
+        self.job = job
+        try:
+            with job.log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    command_line(job),
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    process_group=0,  # Ctrl-C is for who started us, who asks in turn
+                )
+        except OSError as error:
+            raise UserError(f"{printable(job.name)}: {error.strerror}") from error
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended."""
+        return self.poll() is not None
+
+    def poll(self) -> int | None:
+        """Return the process's exit code."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Send SIGTERM."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+
+
+def available_cpus() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """Return the names of the GPUs that a job may be given, as CUDA_VISIBLE_DEVICES takes them.
+
+    Asks the driver by NVML: torch would take hold of a device.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver: no GPU
+        return []
+    try:
+        return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def default_slots() -> int:
+    """Return how many jobs share this machine unless told otherwise.
+
+    One for each GPU; without one, a job for each two cores: small networks use no more well.
+    """
+    return len(visible_gpus()) or max(1, available_cpus() // 2)
