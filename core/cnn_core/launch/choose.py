@@ -1,0 +1,28 @@
+"""The launchers by name."""
+
+from pathlib import Path
+
+from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.launch.jobs import Launcher, LaunchOptions
+from cnn_core.launch.local import LocalLauncher, default_slots
+
+LAUNCHERS = ("local", "ray", "slurm")
+
+
+def make_launcher(
+    name: str, *, workers: int | None, device: str, options: LaunchOptions, folder: Path
+) -> Launcher:
+    """Return a launcher for ``workers`` jobs at once; as many as suit this machine if None.
+
+    ``options`` are those of the launcher; ``folder`` takes its own files. Raises UserError for an
+    unknown name or option, or where the launcher's packages are missing.
+    """
+    match name:
+        case "local":
+            if options:
+                raise UserError(
+                    f"the local launcher has no option '{printable(next(iter(options)))}'"
+                )
+            return LocalLauncher(workers or default_slots(), device)
+        case _:
+            raise UserError(f"unknown launcher '{printable(name)}'{did_you_mean(name, LAUNCHERS)}")
