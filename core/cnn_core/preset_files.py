@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,8 @@ def load_experiment(
     All mistakes are raised at once, as one UserError that lists key, message and line.
     """
     path = find_preset(str(reference))
-    text = _read(path)
-    table = _parse(path, text)
+    text = read_text(path)
+    table = parse_toml(path, text)
     overridden: dict[str, str] = {}
     broken = [
         Mistake(f"--set {item}", message)
@@ -80,13 +81,13 @@ def load_experiment(
         overridden["tags"] = "--tag"
     found = broken + mistakes(table)
     if found:
-        raise UserError(_report(path, text, found, overridden))
+        raise UserError(told_mistakes(path, text, found, overridden))
     return resolved(Experiment.model_validate(table))
 
 
 def read_table(path: Path) -> dict[str, Any]:
     """Return what a preset file says, unchecked; UserError where it can't be read as TOML."""
-    return _parse(path, _read(path))
+    return parse_toml(path, read_text(path))
 
 
 def to_toml(experiment: Experiment) -> str:
@@ -108,7 +109,8 @@ def resolved(experiment: Experiment) -> Experiment:
     )
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
+    """Return a file's table; UserError with the place where it is not valid TOML."""
     try:
         return tomli.loads(text)
     except (tomli.TOMLDecodeError, RecursionError) as error:
@@ -121,20 +123,32 @@ def _override(table: dict[str, Any], item: str, overridden: dict[str, str]) -> s
     parts = key.strip().split(".")
     if not equals or not all(parts):
         return "expected SECTION.KEY=VALUE"
-    target = table
-    for part in parts[:-1]:
-        target = target.setdefault(part, {})
-        if not isinstance(target, dict):
-            return f"{part!r} is a value, not a section"
-    try:
-        target[parts[-1]] = tomli.loads(f"value = {value}")["value"]
-    except (tomli.TOMLDecodeError, RecursionError):
-        target[parts[-1]] = value
     overridden[".".join(parts)] = "--set"
+    return put(table, ".".join(parts), option_value(value))
+
+
+def option_value(text: str) -> Any:
+    """Return what TOML takes a text of the command line for; the text itself if for nothing."""
+    try:
+        return tomli.loads(f"value = {text}")["value"]
+    except (tomli.TOMLDecodeError, RecursionError):
+        return text
+
+
+def put(table: dict[str, Any], key: str, value: Any) -> str | None:
+    """Set a dotted key of a preset's table; return why that can't be, None if it was done."""
+    *sections, name = key.split(".")
+    target = table
+    for section in sections:
+        target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            return f"{section!r} is a value, not a section"
+    target[name] = value
     return None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a file's text; UserError where it can't be read or is not UTF-8."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -143,16 +157,22 @@ def _read(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{printable(path)}, line {line}: not a preset: expected text in UTF-8"
-        ) from error
+        raise UserError(f"{printable(path)}, line {line}: expected text in UTF-8") from error
 
 
-def _report(path: Path, text: str, found: list[Mistake], overridden: dict[str, str]) -> str:
+def told_mistakes(
+    path: Path, text: str, found: list[Mistake], overridden: dict[str, str] | None = None
+) -> str:
+    """Return all that is wrong with a file, a line each, in its order.
+
+    ``overridden`` names the option that set a key.
+    """
     count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
     placed = []
     for mistake in found:
-        option = next((by for key, by in overridden.items() if _within(key, mistake.key)), None)
+        option = next(
+            (by for key, by in (overridden or {}).items() if _within(key, mistake.key)), None
+        )
         line = None if option else _line_of(text, mistake.key)
         place = f" ({option})" if option else f" (line {line})" if line else ""
         value = f"{mistake.value}: " if mistake.value else ""
@@ -175,7 +195,7 @@ def _line_of(text: str, key: str) -> int | None:
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped.startswith("["):
-            header = here = stripped.partition("]")[0].strip("[ ")
+            header = here = re.sub(r"[\"'\[ ]", "", stripped.partition("]")[0])
         else:
             name = stripped.partition("=")[0].strip(" \"'")
             here = f"{header}.{name}" if header else name

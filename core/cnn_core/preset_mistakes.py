@@ -13,12 +13,6 @@ from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import DATASETS
 from cnn_core.errors import did_you_mean, printable
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    name: field.annotation
-    for name, field in Experiment.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-}
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mistake:
@@ -32,14 +26,21 @@ class Mistake:
 
 def mistakes(table: dict[str, Any]) -> list[Mistake]:
     """Return everything that is wrong with a preset's table, each key once."""
-    told = _invalid(table)
+    found = model_mistakes(Experiment, table)
+    named = {mistake.key for mistake in found}
+    return [*found, *(mistake for mistake in _unknown_names(table) if mistake.key not in named)]
+
+
+def model_mistakes(model: type[BaseModel], table: dict[str, Any]) -> list[Mistake]:
+    """Return what a model with sections refuses of a table, each key once."""
+    told = _invalid(model, table)
     # pydantic looks at combinations only where all else is right: what is wrong may not hide them.
     wrong = {tuple(re.split(r"[.[]", mistake.key)[:2]) for mistake in told}
     if wrong:
         names = re.compile(rf"\b({'|'.join(re.escape(parts[-1]) for parts in wrong)})\b")
         told += [
             mistake
-            for mistake in _invalid(_without(table, wrong))
+            for mistake in _invalid(model, _without(table, wrong))
             # A default stood in for what was wrong: nothing follows from it.
             if not names.search(f"{mistake.key} {mistake.message}")
         ]
@@ -49,18 +50,16 @@ def mistakes(table: dict[str, Any]) -> list[Mistake]:
         before = found.get(mistake.key)
         joined = f"{before.message}, or {mistake.message}" if before else mistake.message
         found[mistake.key] = dataclasses.replace(mistake, message=joined)
-    for mistake in _unknown_names(table):
-        found.setdefault(mistake.key, mistake)
     return list(found.values())
 
 
-def _invalid(table: dict[str, Any]) -> list[Mistake]:
-    """Return what the models refuse."""
+def _invalid(model: type[BaseModel], table: dict[str, Any]) -> list[Mistake]:
+    """Return what the model refuses."""
     try:
-        Experiment.model_validate(table)
+        model.model_validate(table)
     except ValidationError as error:
         items = error.errors(include_url=False, include_input=True)
-        return [mistake for item in items for mistake in _from_pydantic(table, dict(item))]
+        return [mistake for item in items for mistake in _from_pydantic(model, table, dict(item))]
     return []
 
 
@@ -92,7 +91,9 @@ def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
         yield Mistake("data.whole", why)
 
 
-def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake]:
+def _from_pydantic(
+    model: type[BaseModel], table: dict[str, Any], error: dict[str, Any]
+) -> list[Mistake]:
     """Turn one of pydantic's errors into mistakes that name the nearest valid key or value."""
     location = list(error["loc"])
     kind, context = error["type"], error.get("ctx", {})
@@ -101,7 +102,7 @@ def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake
     # A union adds the names of its members to the location: they are no keys.
     key = _dotted(location[: _depth(table, location)])
     if kind == "extra_forbidden":
-        return [Mistake(key, _unknown_key([str(part) for part in location]))]
+        return [Mistake(key, _unknown_key(model, [str(part) for part in location]))]
     if kind == "missing":
         return [Mistake(key, "is missing and has no default")]
     value = error["input"]
@@ -115,15 +116,24 @@ def _from_pydantic(table: dict[str, Any], error: dict[str, Any]) -> list[Mistake
     return [Mistake(key, _lower(error["msg"]).removeprefix("input "), _short(value))]
 
 
-def _unknown_key(location: list[str]) -> str:
-    name = location[-1]
-    here = Experiment if len(location) == 1 else _SECTIONS[location[0]]
-    homes = [f"[{section}]" for section, model in _SECTIONS.items() if name in model.model_fields]
-    if homes:
+def _unknown_key(model: type[BaseModel], location: list[str]) -> str:
+    name, sections = location[-1], _sections(model)
+    here = model if len(location) == 1 else sections.get(location[0])
+    homes = [f"[{section}]" for section, owner in sections.items() if name in owner.model_fields]
+    if homes and here is not None:
         return f"unknown key; it belongs to {' or '.join(homes)}"
-    if name in Experiment.model_fields:
+    if name in model.model_fields and here is not None:
         return "unknown key; it belongs above the first section"
-    return f"unknown key{did_you_mean(name, here.model_fields)}"
+    return f"unknown key{did_you_mean(name, here.model_fields) if here else ''}"
+
+
+def _sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Return the models of the tables in a model, by name."""
+    return {
+        name: field.annotation
+        for name, field in model.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
 
 
 def _dotted(location: list[str | int]) -> str:

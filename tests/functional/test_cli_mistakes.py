@@ -63,7 +63,7 @@ def test_mistakes_of_the_command_line_are_marked_so(cli):
     [
         (["run", "digit"], "did you mean 'digits'?"),
         (["run", "."], ". is a folder, expected a preset file; did you mean a.toml?"),
-        (["run", "bytes.toml"], "bytes.toml, line 2: not a preset: expected text in UTF-8"),
+        (["run", "bytes.toml"], "bytes.toml, line 2: expected text in UTF-8"),
         (
             ["run", "broken.toml"],
             "broken.toml: not valid TOML: Invalid value (at line 2, column 5)",

@@ -23,6 +23,7 @@ from cnn_tui.commands import (
     queue,
     reporting,
     runs,
+    sweeping,
     training,
 )
 from cnn_tui.options import DataDir, Device, RunsDir
@@ -123,6 +124,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         training.unpause,
         queue.queue,
     ],
+    "Search": [sweeping.sweep, sweeping.sweeps, sweeping.trials],
     "Runs": [runs.runs, runs.show, runs.compare],
     "Look inside": [
         evaluating.evaluate,

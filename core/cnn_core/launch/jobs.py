@@ -45,6 +45,9 @@ class Running(Protocol):
 class Launcher(Protocol):
     """Starts jobs somewhere; as a context manager, lets go of what it holds there."""
 
+    workers: int
+    """Jobs at once, as asked for or as suits the place."""
+
     def start(self, jobs: Sequence[Job]) -> list[Running]:
         """Start all of them, or UserError where none can be."""
 

@@ -24,6 +24,7 @@ class LocalLauncher(Launcher):
         Where ``device`` leaves the choice open, each is given one of the GPUs.
         """
         gpus = visible_gpus() if device in ("auto", "cuda") else []
+        self.workers = slots
         cpus = max(1, available_cpus() // slots)
         self.share = Share(gpus=1 if gpus else 0, cpus=cpus)
         self._gpus: list[str | None] = [gpus[n % len(gpus)] if gpus else None for n in range(slots)]

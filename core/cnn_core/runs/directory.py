@@ -6,6 +6,7 @@ import secrets
 import shutil
 import time
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,19 @@ _SLUG_LENGTH = 48
 _SHOWN = 8
 
 
-def create_run(runs_dir: Path, name: str, config_toml: str, environment: dict[str, Any]) -> Path:
+def create_run(
+    runs_dir: Path,
+    name: str,
+    config_toml: str,
+    environment: dict[str, Any],
+    *,
+    announce: Callable[[str], object] = lambda _: None,
+) -> Path:
     """Make the folder of a new run, queued, and return it; it appears whole or not at all.
 
     ``config_toml`` is the resolved preset; ``environment`` goes to environment.json, with
-    ``created`` (Unix seconds). Raises UserError where ``runs_dir`` can't be written, ValueError
-    if ``config_toml`` is not TOML.
+    ``created`` (Unix seconds). ``announce`` is told the id before there is such a run. Raises
+    UserError where ``runs_dir`` can't be written, ValueError if ``config_toml`` is not TOML.
     """
     config = parse_config(config_toml)
     slug = _slug(name)
@@ -49,6 +57,7 @@ def create_run(runs_dir: Path, name: str, config_toml: str, environment: dict[st
                 write_text_atomically(part / CONFIG, config_toml)
                 _write_json(part / ENVIRONMENT, {**environment, "created": created})
                 _write_json(part / SUMMARY, RunSummary(run_dir.name, config, created).document())
+                announce(run_dir.name)
                 part.rename(run_dir)
                 return run_dir
             finally:

@@ -1,0 +1,153 @@
+"""Sweep files on the disk: find, read, check and write them."""
+
+import contextlib
+import copy
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from cnn_core.config import Experiment
+from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.locations import expanded
+from cnn_core.preset_files import (
+    find_preset,
+    parse_toml,
+    put,
+    read_table,
+    read_text,
+    resolved,
+    shipped_presets,
+    told_mistakes,
+)
+from cnn_core.preset_mistakes import Mistake, clipped, mistakes, model_mistakes
+from cnn_core.search.sweep_config import Sweep
+
+_TABLES = ("set", "parameters")
+
+
+def shipped_sweeps() -> dict[str, Path]:
+    """Return the sweeps that come with the program, by name, sorted."""
+    folder = next(iter(shipped_presets().values())).parent / "sweeps"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_sweep_file(reference: str) -> Path:
+    """Return the file of a sweep given by path or shipped name; UserError if there is none."""
+    path = expanded(reference)
+    with contextlib.suppress(OSError):  # a name too long for the disk is no file
+        if path.is_file():
+            return path
+    shipped = shipped_sweeps()
+    if reference in shipped:
+        return shipped[reference]
+    raise UserError(
+        f"no sweep '{clipped(printable(reference))}': neither a file nor a shipped one"
+        f"{did_you_mean(path.stem, shipped)}"
+    )
+
+
+def load_sweep(path: Path) -> tuple[Sweep, dict[str, Any]]:
+    """Return a sweep and the table of its preset, unchanged by the sweep.
+
+    All mistakes are raised at once, as one UserError that lists key, message and line: those of
+    the file, and what its values make wrong in the preset.
+    """
+    text = read_text(path)
+    table = parse_toml(path, text)
+    for key in _TABLES:
+        if isinstance(table.get(key), dict):
+            table[key] = _flat(table[key])
+    table.setdefault("name", path.stem)
+    if found := model_mistakes(Sweep, table):
+        raise UserError(told_mistakes(path, text, found))
+    sweep = Sweep.model_validate(table)
+    preset = _preset_path(sweep.preset, path.parent)
+    base = read_table(preset)
+    if found := [*_mistakes_with(sweep, base)]:
+        raise UserError(told_mistakes(path, text, found))
+    weights = base.get("model", {}).get("weights", "none")
+    if weights not in ("none", "imagenet"):  # a path: it shall mean the same from everywhere
+        base["model"]["weights"] = str(expanded(weights).absolute())
+    return sweep, base
+
+
+def to_sweep_toml(sweep: Sweep) -> str:
+    """Return the complete sweep as TOML; reading it back gives an equal one."""
+    return tomli_w.dumps(sweep.model_dump(exclude_none=True))
+
+
+def experiment_of(
+    base: dict[str, Any], settings: dict[str, Any], *, name: str, tag: str
+) -> Experiment:
+    """Return the preset's experiment with these values of its dotted keys.
+
+    ``tag`` is added to its tags. Raises UserError with all mistakes where they don't go together.
+    """
+    table, wrong = _changed(base, settings)
+    table["name"] = name
+    table["tags"] = list(dict.fromkeys([*table.get("tags", []), tag]))
+    if found := wrong + mistakes(table):
+        raise UserError("; ".join(f"{item.key}: {item.value} {item.message}" for item in found))
+    return resolved(Experiment.model_validate(table))
+
+
+def _mistakes_with(sweep: Sweep, base: dict[str, Any]) -> Iterable[Mistake]:
+    """Yield what [set] and the examples of each parameter make wrong in the preset."""
+    first = {key: parameter.examples()[0] for key, parameter in sweep.parameters.items()}
+    fixed = {f"set.{key}": value for key, value in sweep.set.items()}
+    first_keys = {f"parameters.{key}": value for key, value in first.items()}
+    told: set[str] = set()
+    for key, parameter in sweep.parameters.items():
+        for value in parameter.examples():
+            placed = fixed | first_keys | {f"parameters.{key}": value}
+            settings = {name.partition(".")[2]: item for name, item in placed.items()}
+            table, wrong = _changed(base, settings)
+            for mistake in wrong + mistakes(table):
+                place = _place_of(mistake.key, placed) or f"preset ({sweep.preset}) {mistake.key}"
+                if place not in told:
+                    told.add(place)
+                    yield Mistake(place, mistake.message, mistake.value)
+
+
+def _place_of(key: str, placed: dict[str, Any]) -> str | None:
+    """Return which of the sweep's keys set the preset's ``key``, None if the preset did."""
+    owners = [
+        name
+        for name in placed
+        if key == (own := name.partition(".")[2]) or key.startswith((f"{own}.", f"{own}["))
+    ]
+    return owners[-1] if owners else None
+
+
+def _changed(
+    base: dict[str, Any], settings: dict[str, Any]
+) -> tuple[dict[str, Any], list[Mistake]]:
+    table = copy.deepcopy(base)
+    wrong = [
+        Mistake(key, why)
+        for key, value in settings.items()
+        if (why := put(table, key, copy.deepcopy(value))) is not None
+    ]
+    return table, wrong
+
+
+def _preset_path(reference: str, folder: Path) -> Path:
+    beside = folder / expanded(reference)
+    with contextlib.suppress(OSError):
+        if beside.is_file():
+            return beside
+    return find_preset(reference)
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a table by dotted keys, however they were written: optim.lr, "optim.lr", [….optim].
+
+    Where a table tells values or a range, it is a parameter and not a section.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = isinstance(value, dict) and value and not value.keys() & {"values", "low", "type"}
+        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return flat
