@@ -19,6 +19,7 @@ from cnn_core.training.checkpoint import (
     load_checkpoint,
     load_initial_filters,
 )
+from cnn_core.training.events import CheckpointName
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,11 @@ def convolution_weights(
     Raises UserError where the run has not kept that checkpoint, or it is of another network.
     """
     if checkpoint == "initial":
-        return load_initial_filters(run_dir)
+        kept = load_initial_filters(run_dir)
+        later: tuple[CheckpointName, ...] = ("best", "last")
+        written = [name for name in later if checkpoint_path(run_dir, name).exists()]
+        # What never trains is in the others as it was.
+        return (convolution_weights(run_dir, written[0]) if written else {}) | kept
     state = load_checkpoint(run_dir, checkpoint)
     try:
         return {name: state["model"][f"{name}.weight"] for name in _names(run_dir, state)}

@@ -33,6 +33,8 @@ class Search(Section):
     """Which way is better; default: minimize a loss, maximize an accuracy."""
     pruner: Literal["none", "median", "hyperband"] = "none"
     """End trials early: below the median of earlier ones at an epoch, or by Hyperband."""
+    keep: Count | None = None
+    """Keep the checkpoints of this many best trials only; figures stay. Default: of all."""
     storage: str | None = None
     """Where Optuna keeps the study: a URL or a journal file; default: one in the sweep's folder."""
 

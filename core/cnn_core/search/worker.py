@@ -16,6 +16,7 @@ from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import train_run
 from cnn_core.search.folder import SweepFolder
+from cnn_core.search.keeping import drop_checkpoints
 from cnn_core.search.study import Claim, Outcome, Study
 from cnn_core.search.sweep_files import experiment_of
 from cnn_core.training.control import Control
@@ -80,12 +81,16 @@ class Worker:
 
     def work(self) -> Iterator[TrialBegan | TrialEnded]:
         """Train trials and tell of them."""
+        frozen = False
         while not self._asked_to_stop():
             claim = self._study.claim()
             if claim is None:
                 return
             yield from self._train(claim)
             gc.collect()  # a network that is gone may hold a GPU's memory in cycles
+            if not frozen:
+                gc.freeze()  # what one trial has loaded and left serves all: not looked at again
+                frozen = True
 
     def _train(self, claim: Claim) -> Iterator[TrialBegan | TrialEnded]:
         self._control = Control()
@@ -169,6 +174,8 @@ class Worker:
         self, claim: Claim, outcome: Outcome, value: float | None, error: str | None
     ) -> TrialEnded:
         self._study.settle(claim, outcome, value, error)
+        with self._folder.changing():
+            drop_checkpoints(self._folder, self._study)
         self._failures = self._failures + 1 if outcome == "failed" else 0
         if self._failures >= FAILURES_IN_A_ROW:
             self._folder.request_stop(f"{self._failures} trials in a row failed: {error}")

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from torch import nn
 
-from cnn_core.backbones.structure import convolutions
+from cnn_core.backbones.structure import Network, convolutions
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
 from cnn_core.training.events import CheckpointName
@@ -50,15 +49,24 @@ def initial_path(run_dir: Path) -> Path:
     return run_dir / "checkpoints" / "initial.pt"
 
 
-def save_initial_filters(run_dir: Path, module: nn.Module) -> None:
-    """Write the weights of all convolutions as they are now, to be compared with later ones."""
-    state = module.state_dict()  # filters that never train are no parameters
-    weights = {name: state[f"{name}.weight"].cpu().contiguous() for name in convolutions(module)}
+def save_initial_filters(run_dir: Path, network: Network, *, all_train: bool) -> None:
+    """Write the weights of the convolutions as they are now, to be compared with later ones.
+
+    Those that never train are in every checkpoint as they are now: ``all_train`` says that there
+    are none, whatever is frozen at first.
+    """
+    named = dict(network.module.named_parameters())  # filters that whiten the images are buffers
+    weights = {
+        name: weight.detach().cpu().contiguous()
+        for name in convolutions(network.module)
+        if (weight := named.get(f"{name}.weight")) is not None
+        and (all_train or weight.requires_grad)
+    }
     write_atomically(initial_path(run_dir), lambda file: _save({"convolutions": weights}, file))
 
 
 def load_initial_filters(run_dir: Path) -> dict[str, torch.Tensor]:
-    """Return the weights (O,I,H,W) of each convolution before the first step, by name.
+    """Return the weights (O,I,H,W) before the first step of the convolutions that train, by name.
 
     Raises UserError where the run has not kept them, or the file is damaged.
     """

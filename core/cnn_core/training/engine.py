@@ -175,7 +175,8 @@ class _Session:
             from_scratch=checkpoint is None,
         )
         if checkpoint is None:
-            save_initial_filters(self._places.run_dir, network.module)
+            unfreezes = config.freeze.unfreeze_at is not None
+            save_initial_filters(self._places.run_dir, network, all_train=unfreezes)
         self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
         if checkpoint is not None:
             batch_size = int(checkpoint["progress"]["batch_size"])
