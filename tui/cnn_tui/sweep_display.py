@@ -46,7 +46,7 @@ def follow(drive: Drive, reader: SweepReader) -> SweepResults:
                 drive.stop()
             results = reader.read()
             display.show(results)
-            if not drive.poll(results.ended):
+            if not drive.poll(results):
                 break
             asked.wait(_INTERVAL_S)
         results = reader.read()

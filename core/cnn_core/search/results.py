@@ -25,7 +25,7 @@ class TrialRow:
     params: dict[str, Any]
     """Values by key; those of a list that are no scalars by their names."""
     status: str
-    """A run's status, or "pruned", or "waiting"."""
+    """A run's status, or "pruned", or "waiting" (to be tried again)."""
     value: float | None
     """The sweep's metric; of a trial that is not at its end, as far as its run has it."""
     run: str | None
@@ -48,6 +48,12 @@ class SweepResults:
     wanted: int
 
     @property
+    def open(self) -> int:
+        """The number of trials that nobody trains, and somebody could."""
+        begun = sum(trial.status in _LEFT for trial in self.trials)
+        return begun + max(0, self.wanted - len(self.trials))
+
+    @property
     def ended(self) -> int:
         """The number of trials that have an end."""
         return sum(trial.ended for trial in self.trials)
@@ -58,9 +64,15 @@ class SweepResults:
         return {status: statuses.count(status) for status in dict.fromkeys(statuses)}
 
 
-# A trial without an end whose run has one: it waits to be gone on with, or its end to be told.
-_RUN_STATUS = {"queued": "queued", "paused": "paused", "interrupted": "interrupted"} | {
-    "stopped": "interrupted"
+_LEFT = ("waiting", "interrupted")
+# Of a trial without an end, by its run's status. One whose run has ended otherwise is about to be
+# told so; if its process died in between, the next look for work does.
+_STATUSES = {
+    "queued": "queued",
+    "paused": "paused",
+    "running": "running",
+    "stopped": "interrupted",
+    "interrupted": "interrupted",
 }
 
 
@@ -119,8 +131,12 @@ class SweepReader:
         outcome = trial.user_attrs.get(OUTCOME) if trial.state.is_finished() else None
         if trial.state == TrialState.WAITING:
             status = "waiting"
+        elif outcome is not None:
+            status = outcome
+        elif row is None:
+            status = "queued" if self.study.is_ours(trial) else "running"
         else:
-            status = outcome or _RUN_STATUS.get(row["status"] if row else "queued", "running")
+            status = _STATUSES.get(row["status"], "interrupted")
         value = trial.value
         if value is None and row is not None:
             found = value_at(row, self.folder.sweep.search.metric)

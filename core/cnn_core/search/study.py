@@ -142,7 +142,7 @@ class Study:
 
     def _abandoned(self) -> Claim | None:
         for index, trial in self.trials().items():
-            if trial.state == TrialState.RUNNING and self._is_ours(trial):
+            if trial.state == TrialState.RUNNING and self.is_ours(trial):
                 lock = self._locked(index)
                 if lock is None:
                     continue
@@ -175,7 +175,8 @@ class Study:
         settings = suggest(trial, self.sweep)
         return Claim(index, settings, trial.user_attrs.get(RUN), trial, lock)
 
-    def _is_ours(self, trial: FrozenTrial) -> bool:
+    def is_ours(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial's run lies in this folder of runs."""
         place = trial.user_attrs.get(_PLACE)
         if place is None and trial.datetime_start is not None:
             alone = self.sweep.search.storage is None

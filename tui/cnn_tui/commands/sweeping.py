@@ -10,7 +10,7 @@ from rich.text import Text
 from cnn_core.errors import UserError, printable
 from cnn_core.locations import cache_dir
 from cnn_tui.commands.runs import STATUS_STYLES
-from cnn_tui.options import DataDir, Device, Json, RunsDir
+from cnn_tui.options import DataDir, Device, Json, RunsDir, one_of
 from cnn_tui.output import narrate, print_facts, print_json, print_table, seconds, working
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ def sweep(
     data_dir: DataDir,
     launcher: Annotated[
         str | None,
-        typer.Option("--launcher", metavar="local|ray|slurm", help="Where trials are trained."),
+        typer.Option(
+            "--launcher",
+            metavar="local|ray|slurm",
+            parser=one_of("--launcher", "local", "ray", "slurm"),
+            help="Where trials are trained.",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -197,11 +202,8 @@ def _drive(folder: "SweepFolder", data_dir: Path, device: str, *, as_json: bool)
         options=launch.options,
         folder=folder.path,
     )
-    left = folder.sweep.wanted - reader.read().ended
     with launcher:
-        drive = Drive(
-            folder, launcher, min(launcher.workers, left), data_dir=data_dir, device=device
-        )
+        drive = Drive(folder, launcher, data_dir=data_dir, device=device)
         results = follow(drive, reader)
     if as_json:
         _print_document(reader)
@@ -289,16 +291,16 @@ def _print_trials(reader: "SweepReader", results: "SweepResults") -> None:
 def _print_result(reader: "SweepReader", results: "SweepResults") -> None:
     from cnn_core.search.sweep_config import name_of
 
-    counts = ", ".join(f"{count} {status}" for status, count in results.counts().items())
-    metric = reader.folder.sweep.search.metric
-    facts = [("sweep", reader.folder.sweep.name), ("trials", f"{counts} of {results.wanted}")]
+    counts = [f"{count} {status}" for status, count in results.counts().items()]
+    facts = [
+        ("sweep", reader.folder.sweep.name),
+        ("trials", f"{', '.join(counts) or 'none'} of {results.wanted}"),
+    ]
     if best := results.best:
+        metric = reader.folder.sweep.search.metric
         values = ", ".join(f"{key} = {name_of(value)}" for key, value in best.params.items())
         facts += [
-            (
-                "best",
-                f"trial {best.number}: {reader.folder.sweep.search.metric} {_figure(best.value)}",
-            ),
+            ("best", f"trial {best.number}: {metric} {_figure(best.value)}"),
             ("with", values),
             ("run", str(best.run)),
         ]
