@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +99,25 @@ def open_sweep(runs_dir: Path, name: str) -> SweepFolder:
 
 
 def begin_sweep(
-    runs_dir: Path, reference: str, *, trials: int | None = None, launch: dict[str, Any]
+    runs_dir: Path,
+    reference: str,
+    *,
+    trials: int | None = None,
+    launch: dict[str, Any],
+    check: Callable[[Sweep, dict[str, Any]], object] = lambda _sweep, _base: None,
 ) -> SweepFolder:
     """Return the folder of a sweep: made from a file, or there already by its name or file.
 
-    ``trials`` and keys of ``launch`` change what it says, and are kept. Raises UserError where
-    the file asks for something else than the sweep of that name that has begun.
+    ``trials`` and keys of ``launch`` change what it says, and are kept. ``check`` may refuse the
+    sweep and its preset before anything is written. Raises UserError where the file asks for
+    something else than the sweep of that name that has begun.
     """
     if reference in sweep_names(runs_dir):
         begun = open_sweep(runs_dir, reference)
+        check(begun.sweep, begun.base)
         return _kept(begun, _with(begun.sweep, trials, launch))
     sweep, base = load_sweep(find_sweep_file(reference))
+    check(sweep, base)
     if sweep.name in sweep_names(runs_dir):
         begun = open_sweep(runs_dir, sweep.name)
         _check_same(begun, sweep, base)

@@ -123,7 +123,8 @@ class SweepReader:
             shares = optuna.importance.get_param_importances(
                 self.study.optuna, params=varied, evaluator=evaluator
             )
-        return {**shares, **{key: 0.0 for key in self.folder.sweep.parameters if key not in shares}}
+        known = {key: float(share) for key, share in shares.items()}
+        return known | {key: 0.0 for key in self.folder.sweep.parameters if key not in known}
 
     def _row(self, index: int, trial: FrozenTrial) -> TrialRow:
         run = trial.user_attrs.get(RUN)

@@ -1,6 +1,7 @@
 """Parameters as Optuna knows them, and the values that a trial gets."""
 
 import itertools
+import warnings
 from typing import Any
 
 import optuna
@@ -68,4 +69,6 @@ def _fixed(sweep: Sweep, index: int, base: BaseSampler) -> BaseSampler:
         )
     )
     point = next(itertools.islice(points, index, None))
-    return PartialFixedSampler(dict(zip(sweep.parameters, point, strict=True)), base)
+    with warnings.catch_warnings():  # its interface may change: the users can't help it
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return PartialFixedSampler(dict(zip(sweep.parameters, point, strict=True)), base)

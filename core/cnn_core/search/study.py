@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-import warnings
 from typing import Any, Literal
 
 import optuna
@@ -49,15 +48,13 @@ class Study:
         self._folder, self.sweep = folder, folder.sweep
         storage = open_storage(self.sweep.search.storage, folder.path)
         try:
-            with warnings.catch_warnings():  # of features that are marked as experimental
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self._study = optuna.create_study(
-                    storage=storage,
-                    study_name=self.sweep.name,
-                    direction="maximize" if self.sweep.search.maximizes else "minimize",
-                    pruner=_pruner(folder),
-                    load_if_exists=True,
-                )
+            self._study = optuna.create_study(
+                storage=storage,
+                study_name=self.sweep.name,
+                direction="maximize" if self.sweep.search.maximizes else "minimize",
+                pruner=_pruner(folder),
+                load_if_exists=True,
+            )
         except Exception as error:  # whatever a database's driver raises
             raise UserError(f"study {self.sweep.name!r}: {first_line(error)}") from error
 

@@ -41,7 +41,8 @@ class Search(Section):
     def impossible(self) -> list[tuple[str, str]]:
         """Check the metric, and that pruning can look at it."""
         if self.metric not in _METRICS:
-            near = did_you_mean(self.metric, _METRICS)
+            meant = [name for name in _METRICS if name.endswith(f".{self.metric}")]
+            near = did_you_mean(self.metric, meant[:1] or _METRICS)
             return [("metric", f"no figure of a run: {self.metric!r}{near}")]
         if self.pruner != "none" and self.metric.startswith("test"):
             return [("pruner", "looks at each epoch: metric must be one of best.… or last.…")]

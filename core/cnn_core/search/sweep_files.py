@@ -22,7 +22,7 @@ from cnn_core.preset_files import (
     told_mistakes,
 )
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes, model_mistakes
-from cnn_core.search.sweep_config import Sweep
+from cnn_core.search.sweep_config import Sweep, name_of
 
 _TABLES = ("set", "parameters")
 
@@ -105,10 +105,13 @@ def _mistakes_with(sweep: Sweep, base: dict[str, Any]) -> Iterable[Mistake]:
             settings = {name.partition(".")[2]: item for name, item in placed.items()}
             table, wrong = _changed(base, settings)
             for mistake in wrong + mistakes(table):
-                place = _place_of(mistake.key, placed) or f"preset ({sweep.preset}) {mistake.key}"
+                place, message = _place_of(mistake.key, placed), mistake.message
+                if place is None:
+                    place = f"preset ({sweep.preset}) {mistake.key}"
+                    message += f", with {key} = {name_of(value)}"
                 if place not in told:
                     told.add(place)
-                    yield Mistake(place, mistake.message, mistake.value)
+                    yield Mistake(place, message, mistake.value)
 
 
 def _place_of(key: str, placed: dict[str, Any]) -> str | None:

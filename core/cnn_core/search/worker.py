@@ -179,6 +179,7 @@ class Worker:
         self._failures = self._failures + 1 if outcome == "failed" else 0
         if self._failures >= FAILURES_IN_A_ROW:
             self._folder.request_stop(f"{self._failures} trials in a row failed: {error}")
+            self.stop()
         return TrialEnded(claim.index, claim.run, outcome, value, error)
 
     def _asked_to_stop(self) -> bool:

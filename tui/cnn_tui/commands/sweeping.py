@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from cnn_core.errors import UserError, printable
 from cnn_core.locations import cache_dir
-from cnn_tui.commands.runs import STATUS_STYLES
 from cnn_tui.options import DataDir, Device, Json, RunsDir, one_of
-from cnn_tui.output import narrate, print_facts, print_json, print_table, seconds, working
+from cnn_tui.output import narrate, print_json, print_table, working
 
 if TYPE_CHECKING:
     from cnn_core.search.folder import SweepFolder
     from cnn_core.search.results import SweepReader, SweepResults
+    from cnn_core.search.sweep_config import Sweep
 
 SweepName = Annotated[
     str,
@@ -80,12 +79,24 @@ def sweep(
         return
     launch = {"launcher": launcher, "workers": workers, "options": _parsed(options)}
     given = {key: value for key, value in launch.items() if value}
-    folder = begin_sweep(runs_dir, name, trials=trials, launch=given)
-    _check(folder, data_dir, device)
+
+    def check(sweep: "Sweep", base: dict[str, Any]) -> None:
+        _check(sweep, base, data_dir, device)
+
+    folder = begin_sweep(runs_dir, name, trials=trials, launch=given, check=check)
+    from cnn_core.search.results import SweepReader
+    from cnn_tui.sweep_tables import show
+
+    reader = SweepReader(folder)
+    results = reader.read()
+    if results.ended == results.wanted and "failed" not in results.counts():
+        narrate("all trials have ended; --trials N adds some")
+        show(reader, results, as_json=as_json)
+        return
     if detach:
         _detach(folder, data_dir, device)
         return
-    _drive(folder, data_dir, device, as_json=as_json)
+    _drive(reader, data_dir, device, as_json=as_json)
 
 
 def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
@@ -97,6 +108,7 @@ def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
         narrate("no sweep has begun; cnn-tui sweep FILE begins one")
         return
     from cnn_core.search.results import SweepReader
+    from cnn_tui.sweep_tables import figure
 
     rows = []
     for name in names:
@@ -115,7 +127,7 @@ def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
                 str(row["wanted"]),
                 str(row["ended"]),
                 row["metric"],
-                _figure(row["best"]),
+                figure(row["best"]),
                 row["run"],
             ]
             for row in rows
@@ -131,15 +143,16 @@ def trials(name: SweepName, runs_dir: RunsDir, as_json: Json = False) -> None:
 
     folder = open_sweep(runs_dir, name)
     from cnn_core.search.results import SweepReader
+    from cnn_tui.sweep_tables import print_document, print_result, print_trials
 
     reader = SweepReader(folder)
     if as_json:
-        _print_document(reader)
+        print_document(reader)
         return
     results = reader.read()
-    _print_trials(reader, results)
+    print_trials(reader, results)
     sys.stdout.write("\n")
-    _print_result(reader, results)
+    print_result(reader, results)
 
 
 def _work(folder: "SweepFolder", data_dir: Path, device: str) -> None:
@@ -171,29 +184,28 @@ def _work(folder: "SweepFolder", data_dir: Path, device: str) -> None:
     raise typer.Exit(130 if made.stopping else 0)
 
 
-def _check(folder: "SweepFolder", data_dir: Path, device: str) -> None:
+def _check(sweep: "Sweep", base: dict[str, Any], data_dir: Path, device: str) -> None:
     """Raise the UserError that every trial would end with."""
     from cnn_core.search.sweep_files import experiment_of
 
-    sweep = folder.sweep
     settings = dict(sweep.set)
     settings |= {key: parameter.examples()[0] for key, parameter in sweep.parameters.items()}
-    experiment = experiment_of(folder.base, settings, name=sweep.name, tag=sweep.name)
+    experiment = experiment_of(base, settings, name=sweep.name, tag=sweep.name)
     with working("loading torch and looking for the data"):
         from cnn_core.runs.session import check_startable
 
         check_startable(experiment, data_dir, device)
 
 
-def _drive(folder: "SweepFolder", data_dir: Path, device: str, *, as_json: bool) -> None:
+def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool) -> None:
     """Start workers and show what they do, until they have ended; exit with the code."""
     from cnn_core.launch.choose import make_launcher
     from cnn_core.search.drive import Drive
-    from cnn_core.search.results import SweepReader
     from cnn_tui.sweep_display import follow
+    from cnn_tui.sweep_tables import show
 
+    folder = reader.folder
     launch = folder.sweep.launch
-    reader = SweepReader(folder)
     reader.study.try_failed_again()
     launcher = make_launcher(
         launch.launcher,
@@ -205,10 +217,7 @@ def _drive(folder: "SweepFolder", data_dir: Path, device: str, *, as_json: bool)
     with launcher:
         drive = Drive(folder, launcher, data_dir=data_dir, device=device)
         results = follow(drive, reader)
-    if as_json:
-        _print_document(reader)
-    else:
-        _print_result(reader, results)
+    show(reader, results, as_json=as_json)
     if drive.given_up:
         narrate(f"error: {printable(drive.given_up)}")
         raise typer.Exit(1)
@@ -256,61 +265,3 @@ def _brief(reader: "SweepReader", results: "SweepResults") -> dict[str, Any]:
         "best": results.best.value if results.best else None,
         "run": results.best.run if results.best else None,
     }
-
-
-def _print_document(reader: "SweepReader") -> None:
-    from cnn_core.search.results import document
-
-    print_json(document(reader))
-
-
-def _print_trials(reader: "SweepReader", results: "SweepResults") -> None:
-    from cnn_core.search.sweep_config import name_of
-
-    keys = list(reader.folder.sweep.parameters)
-    metric = reader.folder.sweep.search.metric
-    print_table(
-        ["#", *keys, "status", "epoch", metric, "time", "run"],
-        [
-            [
-                str(trial.number),
-                *(name_of(trial.params[key]) if key in trial.params else None for key in keys),
-                Text(trial.status, style=STATUS_STYLES.get(trial.status, "")),
-                f"{trial.row['epoch']}/{trial.row['epochs']}" if trial.row else None,
-                _figure(trial.value),
-                seconds(trial.row["timing"]["total_s"]) if trial.row else None,
-                trial.run,
-            ]
-            for trial in results.trials
-        ],
-        right=["#", *keys, "epoch", metric, "time"],
-        fold=["run"],
-    )
-
-
-def _print_result(reader: "SweepReader", results: "SweepResults") -> None:
-    from cnn_core.search.sweep_config import name_of
-
-    counts = [f"{count} {status}" for status, count in results.counts().items()]
-    facts = [
-        ("sweep", reader.folder.sweep.name),
-        ("trials", f"{', '.join(counts) or 'none'} of {results.wanted}"),
-    ]
-    if best := results.best:
-        metric = reader.folder.sweep.search.metric
-        values = ", ".join(f"{key} = {name_of(value)}" for key, value in best.params.items())
-        facts += [
-            ("best", f"trial {best.number}: {metric} {_figure(best.value)}"),
-            ("with", values),
-            ("run", str(best.run)),
-        ]
-    if shares := reader.importance():
-        facts.append(("matters", ", ".join(f"{key} {share:.0%}" for key, share in shares.items())))
-    failed = [trial for trial in results.trials if trial.status == "failed"]
-    if failed:
-        facts.append(("failed", f"trial {failed[0].number}: {failed[0].error}"))
-    print_facts(facts)
-
-
-def _figure(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"
