@@ -186,15 +186,10 @@ def _work(folder: "SweepFolder", data_dir: Path, device: str) -> None:
 
 def _check(sweep: "Sweep", base: dict[str, Any], data_dir: Path, device: str) -> None:
     """Raise the UserError that every trial would end with."""
-    from cnn_core.search.sweep_files import experiment_of
+    from cnn_tui.sweep_starts import check_sweep
 
-    settings = dict(sweep.set)
-    settings |= {key: parameter.examples()[0] for key, parameter in sweep.parameters.items()}
-    experiment = experiment_of(base, settings, name=sweep.name, tag=sweep.name)
     with working("loading torch and looking for the data"):
-        from cnn_core.runs.session import check_startable
-
-        check_startable(experiment, data_dir, device)
+        check_sweep(sweep, base, data_dir, device)
 
 
 def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool) -> None:
@@ -228,14 +223,9 @@ def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool)
 
 
 def _detach(folder: "SweepFolder", data_dir: Path, device: str) -> None:
-    from cnn_tui.background import spawn
+    from cnn_tui.sweep_starts import drive_in_background
 
-    spawn(
-        ["sweep", folder.sweep.name, "--runs-dir", str(folder.runs_dir.absolute())],
-        folder.log,
-        data_dir=data_dir,
-        device=device,
-    )
+    drive_in_background(folder, data_dir, device)
     sys.stdout.write(f"{folder.sweep.name}\n")
 
 
