@@ -110,10 +110,15 @@ class SweepPictures(Vertical):
         )
 
     def _show_importance(self, watch: SweepWatch) -> None:
-        """Show the shares; reckon them anew, in a thread, where more trials have finished."""
+        """Show the shares; reckon them anew, in a thread, where more trials have finished.
+
+        While it trains, that waits for a tenth more of them: it takes seconds for hundreds.
+        """
         assert watch.results is not None
         finished = watch.results.counts().get("finished", 0)
-        if finished != self._reckoned_for and not self._reckoning:
+        known = self._reckoned_for
+        grown = known is None or finished >= 1.1 * known or not watch.training
+        if finished != known and grown and not self._reckoning:
             self._reckoning = True
             self.run_worker(self._reckon(watch, finished), exit_on_error=False)
         self.redraw_importance()
