@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from app_support import until
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
@@ -22,6 +23,8 @@ from cnn_tui.widgets.one_of import OneOf
 from cnn_tui.widgets.runs_table import RunsTable
 
 SIZE = (120, 40)
+
+pytestmark = pytest.mark.usefixtures("beside_training")
 
 
 class Hands:
