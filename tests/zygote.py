@@ -83,7 +83,11 @@ class Forked:
         """Return what it writes to the two streams, once it has ended."""
         with ThreadPoolExecutor(1) as beside:
             errors = beside.submit(_rest, self.stderr)
-            output = _rest(self.stdout)
+            try:
+                output = _rest(self.stdout)
+            except BaseException:  # such as a test's time that is over
+                self.kill()  # or the other reader would wait for it
+                raise
         self.wait()
         return output, errors.result()
 
