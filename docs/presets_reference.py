@@ -28,19 +28,20 @@ reports on image classification; the figures there are what those reports state.
 
 def reference() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *_sections(), *_catalogs()]) + "\n"
+    return "\n".join([HEAD, *sections(Experiment), *_catalogs()]) + "\n"
 
 
-def _sections() -> Iterator[str]:
-    fields = Experiment.model_fields
+def sections(model: type[BaseModel]) -> Iterator[str]:
+    """Yield the tables of a model's keys: its own, and those of each of its sections."""
+    fields = model.model_fields
     sections = {name: field.annotation for name, field in fields.items() if _is_model(field)}
     yield "## Top level\n"
-    yield from _table({name: fields[name] for name in fields if name not in sections})
-    for name, model in sections.items():
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        yield f"\n## [{name}]\n\n{model.__doc__}\n"
-        yield from _table(model.model_fields)
+    yield from table({name: fields[name] for name in fields if name not in sections})
+    for name, section in sections.items():
+        assert isinstance(section, type)
+        assert issubclass(section, BaseModel)
+        yield f"\n## [{name}]\n\n{section.__doc__}\n"
+        yield from table(section.model_fields)
 
 
 def _catalogs() -> Iterator[str]:
@@ -76,7 +77,8 @@ def _options(model: type[BaseModel]) -> Iterator[str]:
         yield f"  - `{key}` ({_default(field)}): {field.description}"
 
 
-def _table(fields: dict[str, FieldInfo]) -> Iterator[str]:
+def table(fields: dict[str, FieldInfo]) -> Iterator[str]:
+    """Yield a table of keys with their values, defaults and meanings."""
     yield "| key | values | default | meaning |\n|---|---|---|---|"
     for name, field in fields.items():
         cells = (f"`{name}`", _values(field.annotation), _default(field), field.description or "")
@@ -92,7 +94,8 @@ def _values(annotation: Any) -> str:
         if hasattr(annotation, "__metadata__"):
             return _values(arguments[0])
         return " or ".join(_values(item) for item in arguments if item is not type(None))
-    return {str: "text", int: "integer", float: "number", bool: "true, false"}.get(annotation, "")
+    names = {str: "text", int: "integer", float: "number", bool: "true, false", Any: "anything"}
+    return names.get(annotation, "")
 
 
 def _default(field: FieldInfo) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import psutil
 import pyte
+from zygote import Forked, Zygote
 
 Value = TypeVar("Value")
 
@@ -40,11 +41,38 @@ class _Screen(pyte.Screen):
         super().set_mode(*modes, private=private)
 
 
+def _start(
+    arguments: Sequence[str | Path],
+    terminal: int,
+    folder: Path,
+    env: Mapping[str, str],
+    controlling: bool,
+    zygote: Zygote | None,
+) -> Forked | subprocess.Popen[bytes]:
+    """Start a program on a terminal: fresh, or from the zygote."""
+    if zygote is not None:
+        return zygote.start(
+            arguments, folder=folder, env=env, terminal=terminal, controlling=controlling
+        )
+    command = [sys.executable]
+    if controlling:
+        command += ["-c", _OWN_THE_TERMINAL]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        cwd=folder,
+        env=env,
+    )
+
+
 class PseudoTerminal:
     """A Python program on a terminal of its own; what it writes is read only while we wait.
 
     Without ``hang_up_signal`` it is not the program's controlling terminal: closing it then
-    shows at the program's next read or write only.
+    shows at the program's next read or write only. With a ``zygote`` it is forked from that.
     """
 
     def __init__(
@@ -54,6 +82,7 @@ class PseudoTerminal:
         folder: Path,
         env: Mapping[str, str],
         hang_up_signal: bool = True,
+        zygote: Zygote | None = None,
     ) -> None:
         self._ours, its = pty.openpty()
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
@@ -62,17 +91,8 @@ class PseudoTerminal:
         self.output = b""
         self.screen = _Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
-        command = [sys.executable]
-        if hang_up_signal:
-            command += ["-c", _OWN_THE_TERMINAL]
-        self.process = subprocess.Popen(
-            [*command, *map(str, arguments)],
-            stdin=its,
-            stdout=its,
-            stderr=its,
-            start_new_session=True,
-            cwd=folder,
-            env={**env, "TERM": "xterm-256color"},
+        self.process = _start(
+            arguments, its, folder, {**env, "TERM": "xterm-256color"}, hang_up_signal, zygote
         )
         os.close(its)
 

@@ -24,12 +24,12 @@ from cnn_tui.terminal import guarded
 FOLDER = Path(sys.argv[1]) if __name__ == "__main__" else Path()
 DEAF = "deaf" in sys.argv[2:]
 ABORTED = 3
-FPS = 20
+FPS = 40
 LINES = 24
 
 
 class WorkingApp(App[None]):
-    """Paints a full screen 20 times a second, until ``f`` freezes it."""
+    """Paints a full screen 40 times a second, until ``f`` freezes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
@@ -89,11 +89,11 @@ def grow(name: str) -> None:
 
 def work(asked: threading.Event) -> None:
     """Count until it is enough."""
-    for _ in range(10_000):
+    for _ in range(20_000):
         if (FOLDER / "enough").exists() or (asked.is_set() and not DEAF):
             break
         grow("work")
-        time.sleep(0.05)
+        time.sleep(1 / FPS)
     (FOLDER / "done").write_text("stopped" if asked.is_set() else "finished")
 
 

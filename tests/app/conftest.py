@@ -1,5 +1,6 @@
 """The app over a folder of runs made by hand, driven by Textual's Pilot."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from cnn_tui.workplace import Workplace
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNN_TUI_CONFIG", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def beside_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pilot wait until the app's thread is idle; a process that trains never is."""
+    monkeypatch.setattr("textual._wait.process_time", time.thread_time)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from app_support import until
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
@@ -22,6 +23,8 @@ from cnn_tui.widgets.one_of import OneOf
 from cnn_tui.widgets.runs_table import RunsTable
 
 SIZE = (120, 40)
+
+pytestmark = pytest.mark.usefixtures("beside_training")
 
 
 class Hands:
@@ -48,9 +51,14 @@ class Hands:
         await self.pilot.press("enter")
 
     async def go_to(self, row: FieldRow) -> None:
-        """Put the focus on a field."""
-        while self.app.focused is None or row not in self.app.focused.ancestors_with_self:
-            await self.pilot.press("tab")
+        """Put the focus on a field, by as many tabs as it takes, at once."""
+        while (focused := self.app.focused) is None or row not in focused.ancestors_with_self:
+            chain = self.app.screen.focus_chain
+            here = chain.index(focused) if focused in chain else -1
+            there = next(n for n, widget in enumerate(chain) if row in widget.ancestors)
+            for _ in range((there - here) % len(chain)):
+                self.app.simulate_key("tab")
+            await self.pilot.pause()
 
     async def next_value(self, one_of: OneOf) -> None:
         """Turn to the next value."""

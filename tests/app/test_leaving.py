@@ -13,6 +13,8 @@ from cnn_core.runs.requests import send_request
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.leaving import AskHowToLeave
 
+pytestmark = pytest.mark.usefixtures("beside_training")
+
 LONG = ("train.epochs=100000", "train.checkpoint_every=1000")
 
 

@@ -92,6 +92,7 @@ async def test_a_run_refused_by_this_process_says_why(app: CnnTuiApp, folder: Fo
         assert len([s for s in app.screen_stack if isinstance(s, LivePage)]) == 1
 
 
+@pytest.mark.usefixtures("beside_training")
 async def test_a_training_here_is_paused_changed_stopped_resumed_and_finished(
     app: CnnTuiApp, folder: Folder
 ) -> None:

@@ -13,68 +13,76 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from zygote import Forked, Zygote
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "cnn_tui"]
+PROGRAM = ["-m", "cnn_tui"]
 PATIENCE_S = 120
+# Without anything slow to import, a fresh process is the sooner and the nearer to the truth.
+QUICK = {
+    *("--help", "--version", "backbones", "compare", "finish", "pause", "presets", "queue"),
+    *("runs", "show", "stop", "unpause"),
+}
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of commands whose folders lie in this one."""
+    return {
+        # Unbuffered output would hide what goes wrong when the rest of it is written.
+        **{
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("CNN_TUI_") and key != "PYTHONUNBUFFERED"
+        },
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "core"), str(ROOT / "tui")]),
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "80",
+        "CNN_TUI_RUNS": str(folder / "runs"),
+        "CNN_TUI_DATA": str(folder / "data"),
+        "CNN_TUI_CACHE": str(folder / "cache"),
+        "CNN_TUI_CONFIG": str(folder / "config"),
+    }
 
 
 class Cli:
     """``cnn-tui`` below one folder: its runs, data and cache."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, zygote: Zygote) -> None:
+        self.folder, self.zygote = folder, zygote
         self.runs, self.data = folder / "runs", folder / "data"
         self.data.mkdir(parents=True)
-        self.env = {
-            # Unbuffered output would hide what goes wrong when the rest of it is written.
-            **{
-                key: value
-                for key, value in os.environ.items()
-                if not key.startswith("CNN_TUI_") and key != "PYTHONUNBUFFERED"
-            },
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "core"), str(ROOT / "tui")]),
-            "OMP_NUM_THREADS": "1",
-            "COLUMNS": "80",
-            "CNN_TUI_RUNS": str(self.runs),
-            "CNN_TUI_DATA": str(self.data),
-            "CNN_TUI_CACHE": str(folder / "cache"),
-            "CNN_TUI_CONFIG": str(folder / "config"),
-        }
+        self.env = environment(folder)
         self.first: subprocess.CompletedProcess[str] | None = None
         """What the first of the stored runs printed."""
-        self._started: list[subprocess.Popen[str]] = []
+        self._started: list[Forked | subprocess.Popen[str]] = []
 
     def __call__(
-        self, *arguments: str | Path, rc: int = 0, **env: str
+        self, *arguments: str | Path, rc: int = 0, fresh: bool = False
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, whose exit code must be ``rc``; no traceback, ever."""
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            capture_output=True,
-            encoding="utf-8",
-            cwd=self.folder,
-            env=self.env | env,
-            timeout=PATIENCE_S,
-        )
-        assert done.returncode == rc, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr + done.stdout
-        return done
+        process = self.start(*arguments, fresh=fresh)
+        output, errors = process.communicate()
+        assert process.returncode == rc, output + errors
+        assert "Traceback" not in errors + output
+        return subprocess.CompletedProcess(PROGRAM, rc, output, errors)
 
     def json(self, *arguments: str | Path) -> Any:
         """Return the one JSON document that a command writes."""
         return json.loads(self(*arguments, "--json").stdout)
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """Start a command and return its process."""
-        process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            cwd=self.folder,
-            env=self.env,
-        )
+    def start(self, *arguments: str | Path, fresh: bool = False) -> Forked | subprocess.Popen[str]:
+        """Start a command and return its process, fresh if it is quick or that is asked for."""
+        if fresh or (QUICK & set(arguments[:1]) and "--train" not in arguments):
+            process: Forked | subprocess.Popen[str] = subprocess.Popen(
+                [sys.executable, *PROGRAM, *map(str, arguments)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                cwd=self.folder,
+                env=self.env,
+            )
+        else:
+            process = self.zygote.start([*PROGRAM, *arguments], folder=self.folder, env=self.env)
         self._started.append(process)
         return process
 
@@ -135,18 +143,26 @@ class Cli:
             assert torch.equal(value, right[key]), key
 
 
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """What commands are forked from."""
+    made = Zygote(environment(tmp_path_factory.mktemp("zygote")))
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
+def cli(tmp_path: Path, zygote: Zygote) -> Iterator[Cli]:
     """The command over empty folders."""
-    made = Cli(tmp_path / "cli")
+    made = Cli(tmp_path / "cli", zygote)
     yield made
     made.end()
 
 
 @pytest.fixture(scope="session")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+def stored(tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> Cli:
     """The command over two finished runs of two epochs, for commands that only look."""
-    made = Cli(tmp_path_factory.mktemp("stored"))
+    made = Cli(tmp_path_factory.mktemp("stored"), zygote)
     two = ("--headless", "--set", "train.epochs=2")
     made.first = made("run", "digits", *two, "--name", "first", "--tag", "one")
     made("run", "digits", *two, "--name", "second", "--set", "optim.lr=0.001")
@@ -161,8 +177,10 @@ def slow() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, slow: tuple[str, ...]) -> Path:
-    """The folder of the slow training, run to its end in one go."""
-    made = Cli(tmp_path_factory.mktemp("undisturbed"))
-    made(*slow)
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, zygote: Zygote, slow: tuple[str, ...]
+) -> Path:
+    """The folder of the slow training, run to its end in one go, by a fresh process."""
+    made = Cli(tmp_path_factory.mktemp("undisturbed"), zygote)
+    made(*slow, fresh=True)
     return made.only_run()

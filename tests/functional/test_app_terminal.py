@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from pseudo_terminal import PseudoTerminal
 
+from cnn_core.runs.requests import send_request
+
 HANG_UPS = pytest.mark.parametrize("hang_up_signal", [True, False], ids=["signal", "no-signal"])
 
 
@@ -17,7 +19,9 @@ def start(cli) -> Iterator[Callable[..., PseudoTerminal]]:
 
     def started(*arguments: str, **options: Any) -> PseudoTerminal:
         command = ["-m", "cnn_tui", *arguments]
-        terminal = PseudoTerminal(command, folder=cli.folder, env=cli.env, **options)
+        terminal = PseudoTerminal(
+            command, folder=cli.folder, env=cli.env, zygote=cli.zygote, **options
+        )
         return stack.enter_context(terminal)
 
     with ExitStack() as stack:
@@ -27,7 +31,7 @@ def start(cli) -> Iterator[Callable[..., PseudoTerminal]]:
 def paused(cli, terminal: PseudoTerminal) -> None:
     """Let the training in the app come to its second epoch and wait there."""
     terminal.wait_for(lambda: any(cli.events(run, "epoch_finished") for run in cli.run_dirs()))
-    cli("pause", "last")
+    send_request(cli.only_run(), "pause")  # by a command: after the end, perhaps
     terminal.wait_for(lambda: cli.events(cli.only_run(), "paused"))
 
 

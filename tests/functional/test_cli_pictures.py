@@ -5,7 +5,7 @@ from PIL import Image
 
 def test_filters_are_drawn(stored, tmp_path):
     out = tmp_path / "filters.png"
-    done = stored("filters", "last", "--out", out)
+    done = stored("filters", "last", "--out", out, fresh=True)
     assert done.stdout == ""
     assert done.stderr.endswith(f"wrote {out}: block1.0, 32 filters of 3x3 for 3 channels\n")
     with Image.open(out) as picture:

@@ -115,7 +115,7 @@ def test_a_queued_run_starts_and_stops_when_nobody_reads_its_events(cli):
 
 def test_a_closed_terminal_does_not_end_it(cli, slow, undisturbed):
     command = ["-m", "cnn_tui", *slow, "--headless"]
-    with PseudoTerminal(command, folder=cli.folder, env=cli.env) as terminal:
+    with PseudoTerminal(command, folder=cli.folder, env=cli.env, zygote=cli.zygote) as terminal:
         run_dir = terminal.wait_for(cli.run_dirs)[0]
         terminal.wait_for(lambda: cli.events(run_dir, "epoch_finished"))
         terminal.close()

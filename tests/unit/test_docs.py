@@ -10,16 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_reference_of_preset_keys_is_up_to_date():
+@pytest.mark.parametrize("page", ["presets", "sweeps"])
+def test_references_of_keys_are_up_to_date(page: str):
     made = subprocess.run(
-        [sys.executable, "docs/presets_reference.py"],
+        [sys.executable, f"docs/{page}_reference.py"],
         cwd=ROOT,
         env={"PYTHONPATH": "core"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert made.stdout == (ROOT / "docs" / "presets.md").read_text()
+    assert made.stdout == (ROOT / "docs" / f"{page}.md").read_text()
 
 
 PICTURES = sorted((ROOT / "docs" / "pictures").glob("*.svg"))

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import optuna
@@ -110,6 +111,22 @@ def test_a_trial_that_is_left_is_taken_up_with_its_run(begin):
     again = second.claim()
     assert (again.index, again.run) == (0, "20260101-000000-s-001-0000")
     assert again.settings == claim.settings
+
+
+def test_workers_that_hurry_never_take_the_same_trial(begin):
+    folder = begin(trials=90)
+    taken: list[int] = []
+
+    def hurry() -> None:
+        study = Study(folder)
+        while (claim := study.claim()) is not None:
+            taken.append(claim.index)
+            study.settle(claim, "finished", 0.5)  # raises where another one has ended it
+
+    with ThreadPoolExecutor(6) as pool:
+        for one in [pool.submit(hurry) for _ in range(6)]:
+            one.result()
+    assert sorted(taken) == list(range(90))
 
 
 def test_a_trial_whose_run_another_process_writes_is_left_to_it(begin):

@@ -6,13 +6,14 @@ import pytest
 
 from cnn_core.preset_files import to_toml
 from cnn_core.runs.directory import list_runs
-from cnn_core.runs.reader import read_summary
+from cnn_core.runs.reader import read_events, read_summary
 from cnn_core.runs.session import train_run
 from cnn_core.search.folder import SweepFolder, begin_sweep
 from cnn_core.search.results import SweepReader, document
 from cnn_core.search.study import Study
 from cnn_core.search.worker import FAILURES_IN_A_ROW, TrialBegan, TrialEnded, Worker
 from cnn_core.training.control import Control
+from cnn_core.training.events import Preparing
 
 RATES = '"optim.lr" = {values = [0.05, 0.02, 0.01]}\n'
 
@@ -64,6 +65,19 @@ def test_trials_are_ordinary_runs_with_their_values(begin, worker):
     assert shown["best"]["value"] == max(summary["best"]["val_acc"] for summary in summaries)
     assert [trial["epoch"] for trial in shown["trials"]] == [2, 2, 2]
     assert list(worker(folder).work()) == []
+
+
+def test_only_the_first_trial_decodes_and_runs_the_frozen_layers(begin, lab, tmp_path):
+    folder = begin('"freeze.policy" = {values = ["backbone"]}\n' + RATES)
+    new_cache = tmp_path / "cache" / "pixels"
+    list(Worker(folder, data_dir=lab.data_dir, cache_dir=new_cache, device="cpu").work())
+    prepared = [
+        {event.what for _, event in read_events(run) if isinstance(event, Preparing)}
+        for run in list_runs(folder.runs_dir)
+    ]
+    slow = {"decoding images", "computing features"}
+    assert slow <= prepared[0]
+    assert not slow & (prepared[1] | prepared[2])
 
 
 def test_a_stopped_trial_goes_on_where_it_was(begin, worker):

@@ -90,15 +90,14 @@ def test_a_rate_is_set_and_a_checkpoint_written_by_request(lab):
     with training(lab) as run_dir:
         send_request(run_dir, "set_lr", 0.003)
         wait_for(lambda: LearningRateSet(lr=0.003) in told(run_dir, LearningRateSet))
+        # An epoch's own checkpoint may come before the first step at that rate.
+        wait_for(lambda: any(epoch.lr == 0.003 for epoch in told(run_dir, EpochFinished)))
         before = len(told(run_dir, CheckpointSaved))
         send_request(run_dir, "checkpoint")
         wait_for(lambda: len(told(run_dir, CheckpointSaved)) > before)
         state = load_checkpoint(run_dir, "last")
         assert state["progress"]["base_lr"] == 0.003
         assert state["optimizer"]["param_groups"][0]["lr"] == 0.003
-        epochs = len(told(run_dir, EpochFinished))
-        wait_for(lambda: len(told(run_dir, EpochFinished)) > epochs + 1)
-        assert told(run_dir, EpochFinished)[-1].lr == 0.003
 
 
 @pytest.mark.parametrize("paused", [False, True])

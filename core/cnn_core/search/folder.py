@@ -20,8 +20,9 @@ from cnn_core.search.sweep_files import find_sweep_file, load_sweep, to_sweep_to
 SWEEPS = "sweeps"
 SWEEP, PRESET, STOP = "sweep.toml", "preset.toml", "stop.json"
 _PLACE = "place"
-# Changes take milliseconds; a process that was suspended in the middle of one is told of.
-_PATIENCE_S = 60.0
+# Taking a trial needs milliseconds, but a hundred workers may begin at once; a process that was
+# suspended in the middle of it is told of.
+_PATIENCE_S = 300.0
 # What may change in a sweep that has begun: how far it goes, where, and what is said of it.
 _MAY_CHANGE = ("trials", "launch", "notes")
 

@@ -139,14 +139,18 @@ class Study:
 
     def _abandoned(self) -> Claim | None:
         for index, trial in self.trials().items():
-            if trial.state == TrialState.RUNNING and self.is_ours(trial):
-                lock = self._locked(index)
-                if lock is None:
-                    continue
-                run = trial.user_attrs.get(RUN)
-                if run is None or not is_live(self._folder.runs_dir / run):
-                    return self._claimed(index, trial._trial_id, lock)
-                lock.release()
+            if trial.state != TrialState.RUNNING or not self.is_ours(trial):
+                continue
+            lock = self._locked(index)
+            if lock is None:
+                continue
+            # It may have ended since it was looked at: its lock goes after its end is told.
+            trial = self._study._storage.get_trial(trial._trial_id)
+            run = trial.user_attrs.get(RUN)
+            live = run is not None and is_live(self._folder.runs_dir / run)
+            if trial.state == TrialState.RUNNING and not live:
+                return self._claimed(index, trial._trial_id, lock)
+            lock.release()
         return None
 
     def _new(self) -> Claim | None:

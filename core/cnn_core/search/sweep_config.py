@@ -165,7 +165,7 @@ class Sweep(Section):
     name: Annotated[
         str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     ]
-    """Name of the sweep, its folder and its study: letters, digits, '.', '_' and '-'."""
+    """Name of sweep, folder and study (letters, digits, ".", "_", "-"); else the file's own."""
     preset: str
     """Name of a shipped preset, or a preset file (from this file's folder)."""
     notes: str = ""
