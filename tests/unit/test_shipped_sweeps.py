@@ -1,11 +1,14 @@
 """Every shipped sweep: what it says of itself, and that its preset takes its values."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 from cnn_core.preset_files import shipped_presets
 from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
+from cnn_tui.commands.sweeping import sweeps
 
 NAMES = sorted(shipped_sweeps())
 ROWS = {"S1.2", "S1.3", "S3.3", "S4.7", "S5.2"}
@@ -43,3 +46,11 @@ def test_every_search_of_the_reports_has_a_sweep() -> None:
 
 def test_presets_and_sweeps_are_told_apart() -> None:
     assert not {*shipped_presets()} & {*shipped_sweeps()}
+
+
+def test_they_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweeps(tmp_path, shipped=True, as_json=True)
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == NAMES
+    sweeps(tmp_path, shipped=True)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in NAMES)

@@ -99,13 +99,24 @@ def sweep(
     _drive(reader, data_dir, device, as_json=as_json)
 
 
-def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
-    """List the sweeps that have begun."""
+def sweeps(
+    runs_dir: RunsDir,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Those that come with the program instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the sweeps that have begun, or those that come with the program."""
     from cnn_core.search.folder import open_sweep, sweep_names
 
+    if shipped:
+        _list_shipped(as_json=as_json)
+        return
     names = sweep_names(runs_dir)
     if not names and not as_json:
-        narrate("no sweep has begun; cnn-tui sweep FILE begins one")
+        narrate(
+            "no sweep has begun; cnn-tui sweep FILE begins one, cnn-tui sweeps --shipped lists some"
+        )
         return
     from cnn_core.search.results import SweepReader
     from cnn_tui.sweep_tables import figure
@@ -135,6 +146,30 @@ def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
         right=["trials", "ended", "best"],
         fold=["preset keys", "run"],
     )
+
+
+def _list_shipped(*, as_json: bool) -> None:
+    from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
+
+    found = {path: load_sweep(path)[0] for path in shipped_sweeps().values()}
+    rows = [
+        {
+            "name": sweep.name,
+            "preset": sweep.preset,
+            "parameters": list(sweep.parameters),
+            "sampler": sweep.search.sampler,
+            "trials": sweep.wanted,
+            "notes": sweep.notes,
+            "path": str(path),
+        }
+        for path, sweep in found.items()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["name", "trials", "notes"]
+    cells = [[str(row[column]) for column in columns] for row in rows]
+    print_table(columns, cells, right=["trials"], fold=["notes"])
 
 
 def trials(name: SweepName, runs_dir: RunsDir, as_json: Json = False) -> None:

@@ -133,13 +133,9 @@ file. `r` starts the sweep or goes on, `x` stops it with checkpoints, `e` extend
             self.query_one("#head", Static).update(head)
 
     def _show_pictures(self) -> None:
-        pictures = self.query_one(SweepPictures)
-        if self.sweep_watch.folder is not None and pictures.display:
-            pictures.show(
-                self.sweep_watch,
-                self._key(list(self.sweep_watch.folder.sweep.parameters)),
-                self._figure,
-            )
+        if self.sweep_watch.folder is not None:
+            key = self._key(list(self.sweep_watch.folder.sweep.parameters))
+            self.query_one(SweepPictures).show(self.sweep_watch, key, self._figure)
 
     def _key(self, keys: list[str]) -> str:
         return self._parameter if self._parameter in keys else keys[0]
