@@ -25,6 +25,14 @@ from cnn_tui.widgets.list_table import ListTable
 from cnn_tui.widgets.sweep_pictures import SweepPictures
 
 SIZE = (120, 40)
+HOSTILE = """
+preset = "digits"
+[search]
+sampler = "grid"
+[parameters.seed]
+values = [1, 2, 3]
+labels = ["[bold red]x[/] \\u001b[31m", "long\\n%s", "日本語"]
+""" % ("name " * 12)
 
 
 @pytest.fixture
@@ -264,6 +272,21 @@ async def test_sweeps_with_nothing_to_show(
         assert not app._notifications
 
 
+async def test_names_are_shown_literally_and_cut(app: CnnTuiApp, folder: Folder) -> None:
+    sweep = begun(folder, "hostile", HOSTILE)
+    add_trials(folder, sweep, [("finished", 0.5), ("finished", 0.6), ("failed", None)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await opened(pilot, "hostile")
+        assert column(page, 4)[0] == "[bold red]x[/] \\x1b…"
+        assert "trial 2: seed long\\nname" in head(page)
+        for name in ("metric", "parallel"):
+            assert "[bold" in picture(page, name)
+            assert "\x1b" not in picture(page, name)
+            await pilot.press("v")
+            await pilot.pause()
+        assert not app._notifications
+
+
 async def test_a_shipped_sweep_is_started(
     app: CnnTuiApp, folder: Folder, begun_processes: list[str]
 ) -> None:
@@ -326,6 +349,29 @@ async def test_a_sweep_whose_data_is_missing_starts_no_process(
         await pilot.press("enter")
         await until(pilot, lambda: any("not found" in n.message for n in app._notifications))
         assert begun_processes == []
+
+
+async def test_a_process_that_ends_at_once_is_told_with_its_error(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = random_sweep(folder)
+
+    class Process:
+        def poll(self) -> int:
+            return 2
+
+    def drive(*_: Any) -> Process:
+        sweep.log.write_text("loading\nerror: no [slurm] here\n")
+        return Process()
+
+    monkeypatch.setattr("cnn_tui.sweep_starts.drive_in_background", drive)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, "search")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, StartSweep))
+        await pilot.press("enter")
+        told = "sweep search: error: no [slurm] here"
+        await until(pilot, lambda: any(told in note.message for note in app._notifications))
 
 
 async def test_extend_and_go_on(app: CnnTuiApp, folder: Folder, begun_processes: list[str]) -> None:

@@ -155,7 +155,7 @@ def head_text(watch: SweepWatch, *, starting: bool, colours: Mapping[str, str]) 
     pruner = "" if search.pruner == "none" else f", {search.pruner}"
     way = "" if search.maximizes else ", less is better"
     told += [f"{search.metric}{way}", f"{search.sampler}{pruner}"]
-    text = Text.assemble(state, "  ", " · ".join(told), " · ", no_wrap=True, overflow="ellipsis")
+    text = Text.assemble(state, "  ", " · ".join(told), " · ")
     text.append_text(literal(watch.folder.base.get("name", "")))
     text.append("\n")
     best = results.best

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
-from cnn_core.errors import UserError
+from cnn_core.errors import UserError, printable
 from cnn_core.launch.choose import LAUNCHERS
 from cnn_core.search.sweep_config import Parameter, Sweep, name_of
 from cnn_core.search.sweep_files import find_sweep_file, load_sweep
@@ -131,7 +131,7 @@ def _described(sweep: Sweep, base: dict[str, Any]) -> Text:
         )
     )  # fmt: skip
     for key, parameter in sweep.parameters.items():
-        lines.append(Text.assemble((key, "bold"), "  ", literal(_range(parameter))))
+        lines.append(Text.assemble((printable(key), "bold"), "  ", literal(_range(parameter))))
     return Text("\n").join(lines)
 
 
