@@ -13,6 +13,7 @@ from cnn_core.search.sweep_config import Sweep, name_of
 from cnn_tui.output import literal, seconds
 from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
 from cnn_tui.sweep_figures import metric_text, scale_of, short_names
+from cnn_tui.sweep_starts import Phase
 from cnn_tui.sweep_watch import SweepWatch
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _COLOURS = STATUS_COLOURS | {"pruned": "warning", "waiting": "secondary"}
 _STATES = {
     "in training": ("▶", "primary"),
     "starting": ("○", "secondary"),
+    "stopping": ("■", "warning"),
     "not begun": ("○", "secondary"),
     "stopped": ("■", "warning"),
     "done": ("✓", "success"),
@@ -35,19 +37,21 @@ _LONGEST_NAME, _LONGEST_VALUE = 60, 20
 _WIDE, _MIDDLE = 110, 96
 
 
-def state_text(watch: SweepWatch, *, starting: bool, colours: Mapping[str, str]) -> Text:
-    """Return the state of a sweep with its sign; ``starting``: a process is on its way."""
-    state: str = "unreadable" if watch.error else watch.state
-    if starting and not watch.training:
-        state = "starting"
+def state_text(watch: SweepWatch, phase: Phase | None, colours: Mapping[str, str]) -> Text:
+    """Return the state of a sweep with its sign; ``phase`` is that of this app's process for it."""
+    state: str = watch.state
+    if watch.error:
+        state = "unreadable"
+    elif phase is not None and watch.state != "done":
+        state = watch.state if phase == "starting" and watch.training else phase
     sign, colour = _STATES[state]
-    dots = "…" if state == "starting" else ""
+    dots = "…" if state == phase else ""
     return Text(f"{sign} {state}{dots}", colours.get(colour, ""))
 
 
 def sweep_table(
     watches: Iterable[SweepWatch],
-    starting: Collection[str],
+    phases: Mapping[str, Phase | None],
     colours: Mapping[str, str],
     width: int,
 ) -> tuple[Columns, Rows]:
@@ -59,7 +63,7 @@ def sweep_table(
     for watch in watches:
         cells = {
             "sweep": _cut(watch.name, _LONGEST_NAME if width >= _WIDE else 30),
-            "state": state_text(watch, starting=watch.name in starting, colours=colours),
+            "state": state_text(watch, phases.get(watch.name), colours),
         }
         if watch.error is None and watch.folder is not None and watch.results is not None:
             sweep, best = watch.folder.sweep, watch.results.best
@@ -140,9 +144,9 @@ def trial_table(
     return columns, rows
 
 
-def head_text(watch: SweepWatch, *, starting: bool, colours: Mapping[str, str]) -> Text:
+def head_text(watch: SweepWatch, phase: Phase | None, colours: Mapping[str, str]) -> Text:
     """Return two lines: how far the sweep is and how it searches; the best and its values."""
-    state = state_text(watch, starting=starting, colours=colours)
+    state = state_text(watch, phase, colours)
     if watch.error:
         return Text.assemble(state, "  ", literal(watch.error))
     if watch.folder is None or watch.results is None:

@@ -1,8 +1,10 @@
 """Sweeps that this app starts: each is driven by a process of its own, which outlives the app."""
 
+import signal
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cnn_core.errors import UserError, printable
 from cnn_tui.background import spawn
@@ -11,6 +13,8 @@ from cnn_tui.workplace import Workplace
 if TYPE_CHECKING:
     from cnn_core.search.folder import SweepFolder
     from cnn_core.search.sweep_config import Sweep
+
+Phase = Literal["starting", "stopping"]
 
 _STOPPED = 130
 
@@ -43,7 +47,7 @@ class SweepStarts:
 
     def __init__(self, workplace: Workplace) -> None:
         self._workplace = workplace
-        self._processes: dict[str, tuple[SweepFolder, subprocess.Popen[bytes]]] = {}
+        self._started: dict[str, _Started] = {}
 
     def start(
         self, reference: str, *, trials: int | None = None, launch: dict[str, Any] | None = None
@@ -65,13 +69,21 @@ class SweepStarts:
         folder = begin_sweep(
             place.runs_dir, reference, trials=trials, launch=launch or {}, check=check
         )
+        before = folder.log.stat().st_size if folder.log.exists() else 0
         process = drive_in_background(folder, place.data_dir, place.device)
-        self._processes[folder.sweep.name] = folder, process
+        self._started[folder.sweep.name] = _Started(process, folder.log, before)
         return folder
 
     def alive(self, name: str) -> bool:
         """Return whether a process that was started here drives the sweep."""
-        return name in self._processes and self._processes[name][1].poll() is None
+        return self.phase(name) is not None
+
+    def phase(self, name: str) -> Phase | None:
+        """Return what the process that was started here was told last, None if there is none."""
+        started = self._started.get(name)
+        if started is None or started.process.poll() is not None:
+            return None
+        return "stopping" if started.stopping else "starting"
 
     def stop(self, folder: "SweepFolder", *, trained: bool) -> None:
         """Stop the sweep with checkpoints, whoever trains it.
@@ -80,29 +92,41 @@ class SweepStarts:
         here would take the request for an older one.
         """
         name = folder.sweep.name
-        if not trained and self.alive(name):
-            self._processes[name][1].terminate()
+        started = self._started.get(name) if self.alive(name) else None
+        if started is not None:
+            started.stopping = True
+        if started is not None and not trained:
+            started.process.terminate()
         else:
             folder.request_stop()
 
     def take_errors(self) -> list[str]:
         """Return how processes ended that did not do their work, once."""
         errors = []
-        for name, (folder, process) in list(self._processes.items()):
-            code = process.poll()
+        for name, started in list(self._started.items()):
+            code = started.process.poll()
             if code is None:
                 continue
-            del self._processes[name]
-            if code not in (0, _STOPPED, -15):
-                errors.append(f"sweep {name}: {_last_words(folder.log)}")
+            del self._started[name]
+            if code not in (0, _STOPPED, -signal.SIGTERM):
+                errors.append(f"sweep {name}: {_last_words(started.log, started.logged)}")
         return errors
 
 
-def _last_words(log: Path) -> str:
+@dataclass(slots=True)
+class _Started:
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    logged: int
+    """Bytes that were in the log before."""
+    stopping: bool = False
+
+
+def _last_words(log: Path, since: int) -> str:
     """Return the error that a process has logged last, or where to look."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 4096))
+            file.seek(max(since, file.seek(0, 2) - 4096))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         lines = []

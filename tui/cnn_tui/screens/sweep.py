@@ -126,8 +126,8 @@ file. `r` starts the sweep or goes on, `x` stops it with checkpoints, `e` extend
         self.refresh_bindings()
 
     def _show_head(self) -> None:
-        starting = self.cnn_app.sweep_starts.alive(self.name_of_sweep)
-        head = head_text(self.sweep_watch, starting=starting, colours=self.app.theme_variables)
+        phase = self.cnn_app.sweep_starts.phase(self.name_of_sweep)
+        head = head_text(self.sweep_watch, phase, self.app.theme_variables)
         if self._head != head.markup:
             self._head = head.markup
             self.query_one("#head", Static).update(head)

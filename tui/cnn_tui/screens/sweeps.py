@@ -85,9 +85,9 @@ and `x` stops it from anywhere. `r` goes on where it stopped, and tries what fai
         if not self._looked:
             return
         watches = self._watch.sweeps
-        starts = self.cnn_app.sweep_starts
-        starting = {watch.name for watch in watches if starts.alive(watch.name)}
-        self._table.show(*sweep_table(watches, starting, self.app.theme_variables, self.size.width))
+        phase = self.cnn_app.sweep_starts.phase
+        phases = {watch.name: phase(watch.name) for watch in watches}
+        self._table.show(*sweep_table(watches, phases, self.app.theme_variables, self.size.width))
         self._say("" if watches else _EMPTY)
         if self._table.display != bool(watches):
             self._table.display = bool(watches)
