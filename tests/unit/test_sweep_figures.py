@@ -130,7 +130,7 @@ def test_the_best_has_the_highest_merit(metric: str, best: float) -> None:
     axes, merit = parallel_axes(sweep, results)
     assert values[int(np.argmax(merit))] == best
     assert [axis.name for axis in axes] == ["lr", metric]
-    history = history_figure(sweep, results).curves[-1]
+    history = history_figure(sweep, results).curves[0]
     assert history.y[-1] == pytest.approx(100 * best if "acc" in metric else best)
 
 

@@ -160,15 +160,14 @@ def history_figure(sweep: Sweep, results: "SweepResults") -> Figure:
     so_far = best.accumulate(values) if len(values) else values
     # A step at each trial: its number with the best before it, and with the best since.
     steps = np.repeat(so_far, 2)[:-1], np.repeat(numbers, 2)[1:]
-    curves = [
-        Curve("finished", numbers, values, _FIRST, joined=False),
-        Curve("best so far", steps[1], steps[0], _BEST),
-    ]
+    # The last ones are drawn over the others.
+    curves = [Curve("best so far", steps[1], steps[0], _BEST)]
     known = [trial for trial in others if trial.value is not None]
     if known:
         x = np.array([float(trial.number) for trial in known])
         y = np.array([float(trial.value or 0.0) for trial in known])
-        curves.insert(0, Curve("not finished", x, y, _OTHERS, faded=True, joined=False))
+        curves.append(Curve("not finished", x, y, _OTHERS, faded=True, joined=False))
+    curves.append(Curve("finished", numbers, values, _FIRST, joined=False))
     kind = "acc" if is_share(metric) else "loss"
     view = View("trial", "%" if kind == "acc" else "")
     return Figure(f"{metric} by trial", _in_unit(curves, kind), view)

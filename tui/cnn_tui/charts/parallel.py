@@ -22,7 +22,7 @@ from cnn_tui.charts.plot import Drawing
 # From the worst to the best, of the 256 colours of xterm: viridis' hues, its brightness reversed
 # on light backgrounds, so that what is good stands out.
 _ON_DARK = (60, 61, 67, 31, 37, 77, 148, 226)
-_ON_LIGHT = (188, 151, 115, 73, 37, 31, 25, 54)
+_ON_LIGHT = (250, 151, 115, 73, 37, 31, 25, 54)
 # The shares of trials that are better than those of each step, from the best step on: of hundreds
 # of lines, few can stand out.
 _BETTER = (0.02, 0.05, 0.1, 0.2, 0.35, 0.55, 0.8)
