@@ -59,7 +59,7 @@ WAITING = (
 
 # A sweep in a folder of its own, stopped after some of its trials.
 SWEEP = """
-name = "digits-rate-and-width"
+name = "digits-rates"
 preset = "digits"
 trials = 14
 [set]

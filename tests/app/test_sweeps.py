@@ -165,8 +165,15 @@ async def test_trials_are_sorted_by_key_and_by_click(app: CnnTuiApp, folder: Fol
         await until(pilot, lambda: isinstance(app.screen, Pick))
         await pilot.press("down", "enter")
         await until(pilot, lambda: column(page, 1) == ["3", "1", "2"])
+        assert page.table.key == "1"
+        late = folder.finished("search-004", accs=(0.1, 0.6))
+        study = Study(sweep)
+        study.settle(claimed(study, late), "finished", 0.6)
+        await until(pilot, lambda: column(page, 1) == ["3", "4", "1", "2"])
+        assert page.table.key == "1"  # the cursor stays on its trial
+        assert page.table.cursor_row == 2
         await pilot.click("#trials", offset=(left_of(page, "value") + 3, 0))
-        await until(pilot, lambda: column(page, 1) == ["2", "1", "3"])
+        await until(pilot, lambda: column(page, 1) == ["2", "1", "4", "3"])
         rates = [float(rate) for rate in column(page, 4)]
         await pilot.click("#trials", offset=(left_of(page, "optim.lr") + 3, 0))
         await until(pilot, lambda: [float(rate) for rate in column(page, 4)] == sorted(rates))

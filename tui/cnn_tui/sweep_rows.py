@@ -34,7 +34,8 @@ _STATES = {
     "unreadable": ("✗", "error"),
 }
 _LONGEST_NAME, _LONGEST_VALUE = 60, 20
-_WIDE, _MIDDLE = 110, 96
+_WIDE = 110
+_GAP = 2  # DataTable's padding of a cell, left and right
 
 
 def state_text(watch: SweepWatch, phase: Phase | None, colours: Mapping[str, str]) -> Text:
@@ -127,12 +128,14 @@ def trial_table(
     colours: Mapping[str, str],
     width: int,
 ) -> tuple[Columns, Rows]:
-    """Return a row for each trial by its number, in the order of ``sort``."""
+    """Return a row for each trial by its number, in the order of ``sort``.
+
+    Without epochs and times where there is no room for them.
+    """
     titles = sort_keys(sweep)
-    shown = [key for key in titles if width >= _MIDDLE or key not in ("epoch", "time")]
-    order = ["number", "value", "status"]
-    columns = [("mark", Text(" ")), *((key, _title(titles[key], key, sort)) for key in order)]
-    columns += [(key, _title(titles[key], key, sort)) for key in shown if key not in order]
+    first, last = ("number", "value", "status"), ("epoch", "time")
+    keys = [*first, *(key for key in titles if key not in first)]
+    columns = [("mark", Text(" ")), *((key, _title(titles[key], key, sort)) for key in keys)]
     rows = {}
     for trial in sorted_trials(sweep, results.trials, sort):
         cells = _trial_cells(sweep, trial, colours)
@@ -141,6 +144,10 @@ def trial_table(
             cells["value"].append(" *")
             cells["value"].stylize(f"bold {colours.get('success', '')}".strip())
         rows[str(trial.number)] = [cells.get(key, Text("–", "dim")) for key, _ in columns]
+    texts = zip(*rows.values(), [title for _, title in columns], strict=True)
+    if sum(max(cell.cell_len for cell in column) + _GAP for column in texts) > width:
+        columns = [column for column in columns if column[0] not in last]
+        rows = {number: cells[: len(columns)] for number, cells in rows.items()}
     return columns, rows
 
 
