@@ -46,6 +46,8 @@ def group():
 def test_what_a_launcher_says():
     assert launched(TORCHRUN) == Launched(rank=3, size=4, local_rank=1, local_size=2, restarts=2)
     assert launched({"RANK": "3", "WORLD_SIZE": "4"}) is None
+    assert launched(TORCHRUN | {"WORLD_SIZE": "1"}) is None
+    assert launched(TORCHRUN | {"WORLD_SIZE": "1", "TORCHELASTIC_RUN_ID": "7"}) is not None
     with pytest.raises(UserError, match="RANK = 'x' in the environment: expected a whole number"):
         launched(TORCHRUN | {"RANK": "x"})
 
@@ -155,9 +157,14 @@ def test_a_pause_ends_for_all_when_it_ends_for_the_first():
     control = SharedControl(own, ranks)
     control.poll()
     assert control.paused
-    threading.Timer(0.1, own.request, ["unpause"]).start()
+    threading.Timer(0.5, own.request, ["unpause"]).start()
     control.wait_while_paused()
     assert not control.paused
+    # Waiting is no sign of quick steps.
+    before = ranks.agreements
+    for _ in range(10):
+        control.poll()
+    assert ranks.agreements > before
 
 
 def test_who_fails_tells_the_others_and_who_is_killed_does_not():

@@ -40,6 +40,8 @@ def launched(environ: Mapping[str, str] = os.environ) -> Launched | None:
     if any(name not in environ for name in _NEEDED):
         return None
     size = environ["WORLD_SIZE"]
+    if size == "1" and "TORCHELASTIC_RUN_ID" not in environ:
+        return None  # of an environment made for others: there is nobody to wait for
     values = {
         "RANK": environ["RANK"],
         "WORLD_SIZE": size,

@@ -26,7 +26,7 @@ class SharedControl(Control):
         self._steps -= 1
         self._due = self._steps <= 0
         if self._due:
-            self._agree()
+            self._agree(self._next_interval() if self._ranks.first else 0)
             self._steps = self._interval
 
     def due(self, age_s: float) -> bool:  # noqa: ARG002
@@ -37,15 +37,14 @@ class SharedControl(Control):
         """Return when training may go on or shall end."""
         while self.paused and not (self.stopping or self.finishing):
             time.sleep(PAUSE_STEP_S)
-            self._agree()
+            self._agree(self._interval)
         self._agreed_at = time.monotonic()
 
-    def _agree(self) -> None:
+    def _agree(self, interval: int) -> None:
         own = self._own
         own.poll()
         lr, checkpoint = own.take_lr(), own.take_checkpoint()
         asked = [own.stopping, own.finishing, own.paused, checkpoint, lr or 0]
-        interval = self._next_interval() if self._ranks.first else 0
         *agreed, rate, steps = self._ranks.largest([*map(float, asked), float(interval)])
         self._interval = int(steps)
         self.stopping, self.finishing, self.paused, wanted = map(bool, agreed)

@@ -52,7 +52,7 @@ class Shares:
     ) -> tuple[Inputs, Tensor]:
         """Return this process's rows of a batch of ``part`` positions, changed at random."""
         rows = self.rows(len(part))
-        if not supply.drawn_together:
+        if self._ranks.alone or not supply.drawn_together:
             return supply.changed(inputs, self._batches.labels(part[rows]), generator)
         inputs, targets = supply.changed(inputs, self._batches.labels(part), generator)
         return tuple(values[rows] for values in inputs), targets[rows]
