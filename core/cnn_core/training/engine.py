@@ -205,19 +205,11 @@ class _Session:
         )
         if checkpoint is None and self._ranks.first:
             save_initial_filters(self._places.run_dir, network.module)
-        self.probe = Probe(
-            network,
-            batches,
-            positions.train,
-            device=device,
-            precision=precision,
-            ranks=self._ranks,
-        )
-        batch_size = yield from settle_batch_size(
-            config, checkpoint, self.probe, len(positions.train)
-        )
-        smallest_share = yield from share_network(network, batch_size, device, self._ranks)
-        self._forwards = forwards = Forwards(config.train, self.probe, self._ranks, self._warn)
+        train, ranks = positions.train, self._ranks
+        self.probe = probe = Probe(network, batches, train, device, precision, ranks)
+        batch_size = yield from settle_batch_size(config, checkpoint, probe, len(train))
+        smallest_share = yield from share_network(network, batch_size, device, ranks)
+        self._forwards = forwards = Forwards(config.train, probe, ranks, self._warn)
         images = training_supply(
             batches,
             forwards(network.module),
@@ -240,7 +232,7 @@ class _Session:
             run_dir=self._places.run_dir,
             identity=identity(config, data),
             notices=self._notices,
-            ranks=self._ranks,
+            ranks=ranks,
             smallest_share=smallest_share,
             unfrozen=forwards.renew,
         )

@@ -68,7 +68,6 @@ def evaluate(
     supply: Supply,
     positions: Tensor,
     labels: Tensor,
-    *,
     batch_size: int,
     device: torch.device,
     precision: Precision,
@@ -76,13 +75,14 @@ def evaluate(
 ) -> tuple[Tensor, Metrics]:
     """Return the logits (N, classes) at positions (N,), on the CPU, and their metrics.
 
-    Each process computes the logits of its share; the first one returns those of all.
+    ``batch_size`` is that of training. Each process computes the logits of its share; the first
+    one returns those of all.
     """
     logits = compute_logits(
         module,
         supply,
         positions[ranks.rows(len(positions))],
-        batch_size=batch_size,
+        batch_size=evaluation_batch_size(batch_size, device),
         device=device,
         precision=precision,
     )

@@ -46,7 +46,7 @@ class StepFigures:
         self._steps.append((step, len(logits) if counts else 0, loss, correct))
 
     def read_into(
-        self, state: LoopState, *, lr: float, steps_per_epoch: int, ranks: Ranks
+        self, state: LoopState, lr: float, steps_per_epoch: int, ranks: Ranks
     ) -> StepsDone:
         """Move all processes' figures to the sums of the epoch; return their means.
 

@@ -30,7 +30,6 @@ class Probe:
         network: Network,
         batches: Batches,
         positions: Tensor,
-        *,
         device: torch.device,
         precision: Precision,
         ranks: Ranks,

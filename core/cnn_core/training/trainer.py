@@ -18,7 +18,7 @@ from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import State, random_state, set_random_state
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision
-from cnn_core.training.evaluation import Metrics, evaluate, evaluation_batch_size
+from cnn_core.training.evaluation import Metrics, evaluate
 from cnn_core.training.events import (
     CheckpointName,
     ClassesValidated,
@@ -65,17 +65,15 @@ class Trainer:
         """``images`` supply each part of the data set, whatever is frozen.
 
         ``identity`` is what a checkpoint says of itself: config, classes, mean, std, …
-        ``notices`` may grow at any time, and are told between two steps. Of several processes
-        each gets ``smallest_share`` images of a batch at least. ``unfrozen`` is called when more
-        parameters train than before.
+        ``notices`` may grow at any time, and are told between two steps. Each process gets
+        ``smallest_share`` images of a batch at least; ``unfrozen`` is called when more train.
         """
         self.config, self.network = config, network
         self.batches, self.positions = batches, positions
         self.device, self.precision = device, precision
         self.state = LoopState(base_lr=config.optim.lr, batch_size=batch_size)
-        self.learner = Learner(config, network, device, precision)
-        self._ranks, self._unfrozen = ranks, unfrozen
-        self._shares = Shares(ranks, batches, config.seed, smallest_share)
+        self.learner, self._unfrozen = Learner(config, network, device, precision), unfrozen
+        self._ranks, self._shares = ranks, Shares(ranks, batches, config.seed, smallest_share)
         self._notices = notices
         self._images, self._supplies = images, dict(images)
         self._saver, self._identity = Saver(run_dir), identity
@@ -131,10 +129,10 @@ class Trainer:
             self._supplies[part],
             positions,
             self.batches.labels(positions).cpu(),
-            batch_size=evaluation_batch_size(self.state.batch_size, self.device),
-            device=self.device,
-            precision=self.precision,
-            ranks=self._ranks,
+            self.state.batch_size,
+            self.device,
+            self.precision,
+            self._ranks,
         )
 
     def save(self, *names: CheckpointName) -> Generator[Event, None, None]:
@@ -211,10 +209,8 @@ class Trainer:
         for number, part in enumerate(parts, 1):
             inputs, targets = shares.changed(supply, next(loaded), part, generator)
             self._ranks.reducing = number == len(parts)
-            logits, loss = self.learner.add_gradients(
-                supply, inputs, targets, weight=shares.weight(len(part), len(group))
-            )
-            counts = shares.counts(len(part))
+            weight, counts = shares.weight(len(part), len(group)), shares.counts(len(part))
+            logits, loss = self.learner.add_gradients(supply, inputs, targets, weight=weight)
             self._figures.add(state.step + 1, loss, logits, targets, counts=counts)
         self.learner.end_step(
             state.base_lr, global_step=state.global_step, steps_per_epoch=self.steps_per_epoch
@@ -224,12 +220,8 @@ class Trainer:
 
     def _flush(self) -> StepsDone:
         """Read the pending figures from the device into the epoch's sums; raise Diverged."""
-        return self._figures.read_into(
-            self.state,
-            lr=self.learner.lr,
-            steps_per_epoch=self.steps_per_epoch,
-            ranks=self._ranks,
-        )
+        lr, steps = self.learner.lr, self.steps_per_epoch
+        return self._figures.read_into(self.state, lr, steps, self._ranks)
 
     def _settle(self) -> None:
         """Let all processes have one network, to be used or kept; raise Diverged if spoilt."""
