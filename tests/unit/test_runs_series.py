@@ -200,7 +200,7 @@ def test_curves_do_not_change_after_they_were_read() -> None:
 
 
 def test_the_curves_of_a_real_training_agree_with_its_summary(lab, monkeypatch) -> None:
-    monkeypatch.setattr("cnn_core.training.trainer._PROGRESS_INTERVAL_S", 0)
+    monkeypatch.setattr("cnn_core.training.control.PROGRESS_INTERVAL_S", 0)
     series, summary = RunSeries(), RunSummary("id", {}, None)
     events = stream(lab.experiment(), Control(), lab.places("run"), device="cpu")
     for number, event in enumerate(events):

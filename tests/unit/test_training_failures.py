@@ -13,7 +13,7 @@ import torch
 
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import new_run, train_run
-from cnn_core.training import engine, trainer
+from cnn_core.training import control, engine
 from cnn_core.training.control import Control
 from cnn_core.training.events import EpochFinished, Notice, RunFinished, RunStarted
 
@@ -33,7 +33,7 @@ def assert_finite(state) -> None:
 
 
 def test_a_huge_rate_diverges_and_says_where_and_what_to_do(lab, monkeypatch):
-    monkeypatch.setattr(trainer, "_PROGRESS_INTERVAL_S", 0)
+    monkeypatch.setattr(control, "PROGRESS_INTERVAL_S", 0)
     end = end_of(lab.train(lab.experiment(optim=EXPLODING)))
     assert (end.status, end.mistake, end.epoch) == ("diverged", False, 0)
     assert re.match(r"the loss became (nan|inf) at epoch 1, step [234], ", end.error)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from cnn_core.augment.catalog import build_augmentation
 from cnn_core.backbones.network import build_network
 from cnn_core.datasets.prepare import prepare
-from cnn_core.training import trainer
+from cnn_core.training import control, evaluation
 from cnn_core.training.evaluation import measure
 from cnn_core.training.events import EpochFinished, StepsDone
 from cnn_core.training.plan import derived_seed, epoch_order
@@ -101,7 +101,7 @@ def test_mixed_images_have_the_shares_of_their_classes(lab, name):
 
 
 def test_drop_last_leaves_out_what_does_not_fill_a_batch(lab, monkeypatch):
-    monkeypatch.setattr(trainer, "_PROGRESS_INTERVAL_S", 0)
+    monkeypatch.setattr(control, "PROGRESS_INTERVAL_S", 0)
     experiment = lab.experiment(optim=STILL, train={"epochs": 1, "drop_last": True})
     events = lab.train(experiment)
     steps = [event for event in events if isinstance(event, StepsDone)]
@@ -168,7 +168,7 @@ def test_the_gradient_is_clipped_to_the_norm(lab):
 
 
 def test_the_optimizer_warms_up(lab, monkeypatch):
-    monkeypatch.setattr(trainer, "_PROGRESS_INTERVAL_S", 0)
+    monkeypatch.setattr(control, "PROGRESS_INTERVAL_S", 0)
     experiment = lab.experiment(optim={"lr": 0.8, "warmup_epochs": 1.5, "clip_norm": 0.01})
     events = lab.train(experiment)
     rates = [event.lr for event in events if isinstance(event, StepsDone)]
@@ -187,7 +187,7 @@ def scripted(monkeypatch, val_accs):
         true = measure(logits, labels)
         return replace(true, acc=next(accs)) if len(labels) == 12 else true
 
-    monkeypatch.setattr(trainer, "measure", measured)
+    monkeypatch.setattr(evaluation, "measure", measured)
 
 
 @pytest.mark.parametrize(

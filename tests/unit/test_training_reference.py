@@ -240,7 +240,7 @@ def test_every_image_is_seen_once_an_epoch_in_another_order_each():
 
 
 def test_progress_inside_an_epoch_adds_up_to_the_epoch(lab, monkeypatch):
-    monkeypatch.setattr("cnn_core.training.trainer._PROGRESS_INTERVAL_S", 0)
+    monkeypatch.setattr("cnn_core.training.control.PROGRESS_INTERVAL_S", 0)
     events = list(
         stream(lab.experiment(train={"epochs": 1}), Control(), lab.places("run"), device="cpu")
     )

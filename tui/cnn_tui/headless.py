@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from cnn_core.locations import cache_dir
+from cnn_core.runs.reader import read_summary
 from cnn_core.training.control import Control
 from cnn_core.training.events import (
     EpochFinished,
@@ -35,9 +36,12 @@ from cnn_core.training.events import (
     StepsDone,
     encode,
 )
-from cnn_tui.output import literal, narrate, narrate_on, print_line, stderr
+from cnn_tui.output import literal, narrate, narrate_on, print_facts, print_line, stderr
 from cnn_tui.signals import handling, leave_terminal
-from cnn_tui.wording import describe, describe_epoch, describe_start
+from cnn_tui.wording import describe, describe_epoch, describe_start, result_rows
+
+if TYPE_CHECKING:
+    from cnn_core.training.ranks import Ranks
 
 EXIT_CODES = {"finished": 0, "failed": 1, "diverged": 1, "stopped": 130}
 MISTAKE = 2
@@ -71,17 +75,34 @@ def exit_code(finished: RunFinished) -> int:
 
 
 def train(
-    run_dir: Path, control: Control, *, data_dir: Path, device: str, as_json: bool = False
+    run_dir: Path,
+    control: Control,
+    *,
+    data_dir: Path,
+    device: str,
+    as_json: bool = False,
+    ranks: "Ranks | None" = None,
 ) -> RunFinished:
     """Train a run, show it, and return its last event.
 
-    Where nobody reads any more what is shown, the run is stopped with a checkpoint before the
-    BrokenPipeError passes on. Raises UserError where it can't be trained at all.
+    Of several processes that train it together, ``ranks``, the first one shows it. Where nobody
+    reads any more what is shown, the run is stopped with a checkpoint before the BrokenPipeError
+    passes on. Raises UserError where it can't be trained at all.
     """
     from cnn_core.runs.session import train_run  # loads torch
+    from cnn_core.training.ranks import ALONE
 
-    events = train_run(run_dir, control, data_dir=data_dir, cache_dir=cache_dir(), device=device)
+    events = train_run(
+        run_dir,
+        control,
+        data_dir=data_dir,
+        cache_dir=cache_dir(),
+        device=device,
+        ranks=ranks or ALONE,
+    )
     try:
+        if ranks is not None and not ranks.first:
+            return follow(events, Silence())
         if as_json:
             return follow(events, JsonLines())
         if not sys.stderr.isatty():
@@ -95,6 +116,13 @@ def train(
         raise
 
 
+def show_result(run_dir: Path, finished: RunFinished) -> None:
+    """Print what a training has come to, and tell how one that was stopped goes on."""
+    print_facts(result_rows(read_summary(run_dir), str(run_dir)))
+    if finished.status == "stopped":
+        narrate("to go on from here:", command=f"cnn-tui resume {run_dir.name}")
+
+
 def narrate_abortion(run_dir: Path) -> None:
     """Tell that training ended at once, and how it goes on."""
     command = f"cnn-tui resume {run_dir.name}"
@@ -102,11 +130,14 @@ def narrate_abortion(run_dir: Path) -> None:
 
 
 @contextmanager
-def stopping_on_signals(control: Control) -> Iterator[threading.Event]:
+def stopping_on_signals(
+    control: Control, ranks: "Ranks | None" = None
+) -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort.
 
-    A closed terminal (SIGHUP) does not end a training: it goes on without one. Yields what is
-    set once a signal has asked.
+    A closed terminal (SIGHUP) does not end a training: it goes on without one. One of several
+    processes, ``ranks``, stops then too, as its launcher ends. Yields what is set once a signal
+    has asked.
     """
     signalled = threading.Event()
 
@@ -115,15 +146,26 @@ def stopping_on_signals(control: Control) -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         signalled.set()
         control.request("stop")
+        if ranks is not None and not ranks.first:
+            return
         # Not through sys.stderr, which the signal may have interrupted in the middle of a write.
         with suppress(OSError):
             os.write(2, b"stopping after this step with a checkpoint; once more aborts at once\n")
 
-    def hang_up(_number: int, _frame: FrameType | None) -> None:
+    def hang_up(number: int, frame: FrameType | None) -> None:
         leave_terminal()
+        if ranks is not None:
+            ask(number, frame)
 
     with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
         yield signalled
+
+
+class Silence:
+    """Nothing: another process shows the run."""
+
+    def show(self, event: Event) -> None:
+        """Leave it."""
 
 
 class JsonLines:

@@ -21,11 +21,14 @@ from cnn_tui.output import percent, seconds
 def describe_start(event: RunStarted) -> str:
     """Return the lines at the start of a training."""
     threads = f"{event.threads} {'thread' if event.threads == 1 else 'threads'}"
+    where = event.device
+    if event.world_size > 1:
+        where, threads = f"{event.world_size} processes, the first on {where}", f"{threads} each"
     lines = [
         f"{event.train:,} train, {event.val:,} val and {event.test:,} test images of "
         f"{len(event.classes):,} classes",
         f"{event.params_total:,} parameters, {event.params_trainable:,} of them train",
-        f"on {event.device}, {threads}, {event.precision}, batch size {event.batch_size}",
+        f"on {where}, {threads}, {event.precision}, batch size {event.batch_size}",
     ]
     if event.resumed_epoch is not None:
         lines.append(

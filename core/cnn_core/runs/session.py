@@ -12,7 +12,7 @@ from cnn_core.backbones.weights import weights_file
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import open_index
 from cnn_core.datasets.split import divide
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import UserError, first_line, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
 from cnn_core.locations import cache_dir
@@ -29,6 +29,9 @@ from cnn_core.training.control import Control, RequestKind
 from cnn_core.training.device import resolve_device, resolve_precision
 from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import Event, Notice, RunFinished, RunStarted
+from cnn_core.training.ranks import ALONE, PeersLostError, Ranks
+
+_log = logging.getLogger(__name__)
 
 
 def new_run(runs_dir: Path, experiment: Experiment) -> Path:
@@ -66,20 +69,33 @@ def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None
 
 
 def train_run(
-    run_dir: Path, control: Control, *, data_dir: Path, cache_dir: Path, device: str = "auto"
+    run_dir: Path,
+    control: Control,
+    *,
+    data_dir: Path,
+    cache_dir: Path,
+    device: str = "auto",
+    ranks: Ranks = ALONE,
 ) -> Iterator[Event]:
     """Train a queued run, or go on with one, and yield its events once they are written.
 
     From then on it waits in no queue. Raises UserError if another process writes this run. If the
-    caller stops iterating, the run is left as interrupted and can be resumed.
+    caller stops iterating, the run is left as interrupted and can be resumed; so it is where
+    PeersLostError is raised, as another of the processes that train it together is gone. Of those
+    the first one writes; the others need not see the folder.
     """
-    experiment = load_experiment(run_dir / "config.toml")
+    experiment = load_experiment(run_dir / "config.toml") if ranks.first else None
+    experiment = ranks.from_first(experiment)
+    assert experiment is not None
     places = Places(run_dir=run_dir, data_dir=data_dir, cache_dir=cache_dir)
+    if not ranks.first:
+        yield from stream(experiment, control, places, device=device, ranks=ranks)
+        return
     mirrors = Mirrors(run_dir, experiment.tracking)
     with RunWriter(run_dir) as writer, _logging_to(writer), mirrors:
         Queue(run_dir.parent).discard(run_dir.name)
         control.listen(lambda: _requests(run_dir))
-        for event in stream(experiment, control, places, device=device):
+        for event in _logged(stream(experiment, control, places, device=device, ranks=ranks)):
             if isinstance(event, RunFinished):
                 mirrors.settle()
             for failure in mirrors.failures():
@@ -91,6 +107,15 @@ def train_run(
                 _complete_environment(run_dir, event)
                 mirrors.start()
             yield event
+
+
+def _logged(events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events; log why the line to another process is torn."""
+    try:
+        yield from events
+    except PeersLostError as error:
+        _log.warning("%s: %s", error, first_line(error.__cause__ or error))
+        raise
 
 
 def _requests(run_dir: Path) -> Iterable[tuple[RequestKind, float | None]]:
@@ -107,6 +132,7 @@ def _complete_environment(run_dir: Path, event: RunStarted) -> None:
     environment |= {
         "device": event.device,
         "threads": event.threads,
+        "world_size": event.world_size,
         "precision": event.precision,
         "dataset_fingerprint": event.dataset_fingerprint,
     }

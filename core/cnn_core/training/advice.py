@@ -21,8 +21,11 @@ def divergence_advice(outcome: Diverged, trainer: Trainer) -> str:
 
 
 def memory_advice(trainer: Trainer | None, probe: Probe | None) -> str:
-    """Return the sentence for memory that ran out, with a batch size likely to fit."""
-    if trainer is None or probe is None:
+    """Return the sentence for memory that ran out, with a batch size likely to fit.
+
+    Without a probe that is half the size.
+    """
+    if trainer is None:
         return "out of memory while preparing; free some, or lower data.image_size"
     size, state = trainer.state.batch_size, trainer.state
     where = f"out of memory at epoch {state.epoch}, step {state.step + 1} with a batch of {size}"
@@ -31,8 +34,9 @@ def memory_advice(trainer: Trainer | None, probe: Probe | None) -> str:
     trainer.learner.begin_step()
     likely = size // 2
     # Where even the probe does not fit, half is all that can be said.
-    with contextlib.suppress(RuntimeError, MemoryError):
-        likely = min(likely, probe.likely_batch_size())
+    if probe is not None:
+        with contextlib.suppress(RuntimeError, MemoryError):
+            likely = min(likely, probe.likely_batch_size())
     accumulate = trainer.config.train.accumulate * -(-size // likely)
     return (
         f"{where}; likely to fit: --set train.batch_size={likely} "

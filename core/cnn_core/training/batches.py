@@ -32,6 +32,11 @@ class Batches:
         self._scale_C = torch.from_numpy(1 / (255 * std)).to(device)
         self._shift_C = torch.from_numpy(-mean / std).to(device)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether the pixels are in the memory of the device that works on them."""
+        return self._device.type == "cpu" or self._images_NHWC.resident
+
     def pixels(self, positions: Tensor) -> Tensor:
         """Return ``images_NCHW`` uint8 on the device, channels_last, at (B,) int64 positions."""
         return self._images_NHWC.take(positions).permute(0, 3, 1, 2)

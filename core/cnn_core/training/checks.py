@@ -8,6 +8,7 @@ from cnn_core.errors import UserError
 from cnn_core.training.checkpoint import State
 from cnn_core.training.events import Event, Notice
 from cnn_core.training.memory import Probe
+from cnn_core.training.ranks import Ranks
 
 
 def check_validation(config: Experiment, images: int) -> None:
@@ -26,6 +27,23 @@ def check_validation(config: Experiment, images: int) -> None:
         )
 
 
+def settle_batch_size(
+    config: Experiment, checkpoint: State | None, probe: Probe, images: int
+) -> Generator[Event, None, int]:
+    """Return the images of a batch: those of the checkpoint, found by trial, or as configured."""
+    if checkpoint is not None:
+        batch_size = int(checkpoint["progress"]["batch_size"])
+    elif config.train.batch_size == "auto":
+        batch_size = probe.largest_batch_size()
+        per_image = probe.bytes_per_image() / 2**20
+        text = f"batch_size auto: {batch_size} ({per_image:.2f} MiB kept for an image)"
+        yield Notice(level="info", text=text)
+    else:
+        batch_size = config.train.batch_size
+    check_last_batch(probe, batch_size, images, config.train.drop_last)
+    return batch_size
+
+
 def check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: bool) -> None:
     """Raise UserError where the last batch of an epoch is missing or can't train."""
     if drop_last and batch_size > images:
@@ -42,6 +60,12 @@ def check_last_batch(probe: Probe, batch_size: int, images: int, drop_last: bool
             f"train.batch_size = {batch_size} leaves 1 of {images} training images for the last "
             f"batch, too few for batch norm: {remedy}"
         )
+
+
+def check_same_everywhere(data: Prepared, ranks: Ranks) -> None:
+    """Raise UserError where this process has other images than the first one."""
+    if ranks.from_first(data.fingerprint) != data.fingerprint:
+        raise UserError("the data set on this machine is not that of the first process")
 
 
 def check_same_data(checkpoint: State, data: Prepared) -> Generator[Event, None, None]:

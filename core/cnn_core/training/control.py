@@ -11,7 +11,9 @@ Source = Callable[[], Iterable[tuple[RequestKind, float | None]]]
 
 # Requests may lie in files on a network disk: asking for them is not free.
 _POLL_INTERVAL_S = 0.25
-_PAUSE_STEP_S = 0.05
+PAUSE_STEP_S = 0.05
+# Between progress events: each reads figures from the device, which waits for it.
+PROGRESS_INTERVAL_S = 0.5
 
 
 class Control:
@@ -63,10 +65,14 @@ class Control:
         for kind, value in self._source():
             self.request(kind, value)
 
+    def due(self, age_s: float) -> bool:
+        """Return whether it is time to tell of figures that are so many seconds old."""
+        return age_s >= PROGRESS_INTERVAL_S
+
     def wait_while_paused(self) -> None:
         """Return when training may go on or shall end; uses hardly any processor time."""
         while self.paused and not (self.stopping or self.finishing):
-            time.sleep(_PAUSE_STEP_S)
+            time.sleep(PAUSE_STEP_S)
             self.poll()
 
     def take_checkpoint(self) -> bool:

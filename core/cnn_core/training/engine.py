@@ -4,11 +4,10 @@ import dataclasses
 import logging
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
@@ -24,8 +23,12 @@ from cnn_core.training.checkpoint import (
     remove_partial_checkpoints,
     save_initial_filters,
 )
-from cnn_core.training.checks import check_last_batch, check_same_data, check_validation
-from cnn_core.training.compiling import training_forward
+from cnn_core.training.checks import (
+    check_same_data,
+    check_same_everywhere,
+    check_validation,
+    settle_batch_size,
+)
 from cnn_core.training.control import Control
 from cnn_core.training.device import (
     Precision,
@@ -43,10 +46,13 @@ from cnn_core.training.events import (
 )
 from cnn_core.training.final_test import final_test
 from cnn_core.training.memory import Probe, is_out_of_memory
+from cnn_core.training.parallel import Forwards, share_network
+from cnn_core.training.ranks import ALONE, PeerFailedError, PeersLostError, Ranks
 from cnn_core.training.reuse import Reuse
+from cnn_core.training.shared_control import shared
 from cnn_core.training.state import Diverged, PartName, Positions
-from cnn_core.training.supply import ImageSupply, Output, training_supply
-from cnn_core.training.telling import told
+from cnn_core.training.supply import ImageSupply, training_supply
+from cnn_core.training.telling import told_together
 from cnn_core.training.trainer import Trainer
 from cnn_core.training.views import averaged
 
@@ -63,33 +69,47 @@ class Places:
 
 
 def stream(
-    config: Experiment, control: Control, places: Places, *, device: str = "auto"
+    config: Experiment,
+    control: Control,
+    places: Places,
+    *,
+    device: str = "auto",
+    ranks: Ranks = ALONE,
 ) -> Iterator[Event]:
     """Train as configured and yield what happens; always ends in exactly one RunFinished.
 
     Goes on from ``checkpoints/last.pt`` where the run has one. Failures become the status
-    of the last event; their traceback goes to the log of this module.
+    of the last event; their traceback goes to the log of this module. Of several processes all
+    stream the same run, and the first one writes checkpoints and predictions. Raises
+    PeersLostError where another one is gone.
     """
     started = time.perf_counter()
-    session = _Session(config, control, places, device)
+    session = _Session(config, control, places, device, ranks)
     status: EndStatus = "failed"
     error: str | None = None
     mistake = False
     try:
-        status = yield from session.run()
+        with ranks.hearing():
+            status = yield from session.run()
     except Diverged as outcome:
         assert session.trainer is not None
         status, error = "diverged", divergence_advice(outcome, session.trainer)
+    except PeersLostError:
+        raise
+    except PeerFailedError as failure:
+        error, mistake = str(failure), failure.mistake
     except UserError as failure:
         error, mistake = str(failure), True
+        ranks.announce(error, mistake=True)
     except Exception as failure:  # noqa: BLE001  (whatever it is, the run has an end and a log)
         _log.exception("the run failed")
         if is_out_of_memory(failure):
             traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
-            error = memory_advice(session.trainer, session.probe)
+            error = memory_advice(session.trainer, session.probe if ranks.alone else None)
         else:
             kind, text = type(failure).__name__, first_line(failure)
             error = text if text == kind else f"{kind}: {text}"
+        ranks.announce(error, mistake=False)
     yield RunFinished(
         status=status,
         error=error,
@@ -103,12 +123,18 @@ class _Session:
     """One sitting of a run: from opening the data to the test, or to the stop."""
 
     def __init__(
-        self, config: Experiment, control: Control, places: Places, device_wanted: str
+        self,
+        config: Experiment,
+        control: Control,
+        places: Places,
+        device_wanted: str,
+        ranks: Ranks,
     ) -> None:
         self._config, self._control, self._places = config, control, places
-        self._device_wanted = device_wanted
+        self._device_wanted, self._ranks = device_wanted, ranks
         self._resumed = False
         self._reuse: Reuse | None = None
+        self._forwards: Forwards | None = None
         self._notices: list[Notice] = []
         self.trainer: Trainer | None = None
         self.probe: Probe | None = None
@@ -126,33 +152,36 @@ class _Session:
         data = yield from self._prepare()
         if data is None:
             return "stopped"
+        check_same_everywhere(data, self._ranks)
         check_validation(self._config, len(data.val))
-        remove_partial_checkpoints(self._places.run_dir)
+        if self._ranks.first:
+            remove_partial_checkpoints(self._places.run_dir)
         torch.manual_seed(self._config.seed)  # dropout draws from the global generator
         with arithmetic(deterministic=train.deterministic, tf32=train.tf32):
             trainer = yield from self._build(data, device, precision)
             if not (yield from self._reuse_features("train", "val")):
                 return "stopped"
             yield self._started(trainer, data)
-            yield from trainer.train(self._control)
+            yield from trainer.train(shared(self._control, self._ranks))
             if not trainer.done:
                 return "stopped"
             if len(data.test):
                 if not (yield from self._reuse_features("test")):
                     return "stopped"
-                yield from final_test(trainer, data, self._places.run_dir)
+                yield from final_test(trainer, data, self._places.run_dir, self._ranks)
         return "finished"
 
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
         """Open the data set; return None where a stop is asked for meanwhile."""
         config, places = self._config, self._places
         work = prepare(config.data, places.data_dir, places.cache_dir)
-        return (yield from told(work, self._control))
+        return (yield from told_together(work, self._control, self._ranks))
 
     def _last_checkpoint(self) -> State | None:
-        if not checkpoint_path(self._places.run_dir, "last").exists():
-            return None
-        return load_checkpoint(self._places.run_dir, "last")
+        state: State | None = None
+        if self._ranks.first and checkpoint_path(self._places.run_dir, "last").exists():
+            state = load_checkpoint(self._places.run_dir, "last")
+        return self._ranks.from_first(state)
 
     def _build(
         self, data: Prepared, device: torch.device, precision: Precision
@@ -174,23 +203,17 @@ class _Session:
             device=device,
             from_scratch=checkpoint is None,
         )
-        if checkpoint is None:
+        if checkpoint is None and self._ranks.first:
             unfreezes = config.freeze.unfreeze_at is not None
             save_initial_filters(self._places.run_dir, network, all_train=unfreezes)
-        self.probe = Probe(network, batches, positions.train, device=device, precision=precision)
-        if checkpoint is not None:
-            batch_size = int(checkpoint["progress"]["batch_size"])
-        elif config.train.batch_size == "auto":
-            batch_size = self.probe.largest_batch_size()
-            per_image = self.probe.bytes_per_image() / 2**20
-            text = f"batch_size auto: {batch_size} ({per_image:.2f} MiB kept for an image)"
-            yield Notice(level="info", text=text)
-        else:
-            batch_size = config.train.batch_size
-        check_last_batch(self.probe, batch_size, len(positions.train), config.train.drop_last)
+        train, ranks = positions.train, self._ranks
+        self.probe = probe = Probe(network, batches, train, device, precision, ranks)
+        batch_size = yield from settle_batch_size(config, checkpoint, probe, len(train))
+        smallest_share = yield from share_network(network, batch_size, device, ranks)
+        self._forwards = forwards = Forwards(config.train, probe, ranks, self._warn)
         images = training_supply(
             batches,
-            self._forward(network.module),
+            forwards(network.module),
             config.augment,
             len(data.classes),
             whole=data.whole,
@@ -210,6 +233,9 @@ class _Session:
             run_dir=self._places.run_dir,
             identity=identity(config, data),
             notices=self._notices,
+            ranks=ranks,
+            smallest_share=smallest_share,
+            unfrozen=forwards.renew,
         )
         if checkpoint is not None:
             trainer.load(checkpoint)
@@ -227,33 +253,29 @@ class _Session:
             )
         return trainer
 
-    def _forward(self, module: nn.Module) -> Callable[..., Output]:
-        """Return what runs a module in training."""
-
-        def warn(text: str) -> None:
-            self._notices.append(Notice(level="warning", text=text))
-
-        return training_forward(module, self._config.train, warn)
+    def _warn(self, text: str) -> None:
+        self._notices.append(Notice(level="warning", text=text))
 
     def _reuse_features(self, *parts: PartName) -> Generator[Event, None, bool]:
         """Feed the layers that train from stored features where that is valid.
 
         Return False where a stop is asked for meanwhile.
         """
-        trainer, reuse = self.trainer, self._reuse
+        trainer, reuse, forwards = self.trainer, self._reuse, self._forwards
         assert trainer is not None
+        assert forwards is not None
         if reuse is None or not trainer.frozen:
             return True
         for part in parts:
             positions = getattr(trainer.positions, part)
             if part == "train":
-                work = reuse.training(positions, self._forward)
+                work = reuse.training(positions, forwards)
             else:
                 work = reuse.evaluation(positions)
-            supply = yield from told(work, self._control)
-            if self._control.stopping:
+            supply = yield from told_together(work, self._control, self._ranks)
+            if self._ranks.any(self._control.stopping):
                 return False
-            if supply is not None:
+            if self._ranks.every(supply is not None) and supply is not None:
                 trainer.feed(part, supply)
         return True
 
@@ -275,4 +297,5 @@ class _Session:
             dataset_fingerprint=data.fingerprint,
             resumed_epoch=self.epochs_done if self._resumed else None,
             resumed_step=trainer.state.step if self._resumed else None,
+            world_size=self._ranks.size,
         )

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.plan import chunks
+from cnn_core.training.ranks import Ranks
 from cnn_core.training.supply import Supply
 
 
@@ -46,9 +47,12 @@ def compute_logits(
 ) -> Tensor:
     """Return logits (N, classes) float32 on the CPU, in the order of positions (N,).
 
-    ``module`` is the network behind the supply: it is put, and left, in eval mode.
+    ``module`` is the network behind the supply: it is put, and left, in eval mode. Without
+    positions the result is empty (0,).
     """
     module.eval()
+    if len(positions) == 0:
+        return torch.empty(0)
     logits = []
     with torch.inference_mode(), closing(supply.load(chunks(positions, batch_size), 1)) as loaded:
         for inputs in loaded:
@@ -57,6 +61,38 @@ def compute_logits(
             assert isinstance(output, Tensor)  # side branches are heard in training only
             logits.append(output.float())
         return torch.cat(logits).cpu()
+
+
+def evaluate(
+    module: nn.Module,
+    supply: Supply,
+    positions: Tensor,
+    labels: Tensor,
+    batch_size: int,
+    device: torch.device,
+    precision: Precision,
+    ranks: Ranks,
+) -> tuple[Tensor, Metrics]:
+    """Return the logits (N, classes) at positions (N,), on the CPU, and their metrics.
+
+    ``batch_size`` is that of training. Each process computes the logits of its share; the first
+    one returns those of all.
+    """
+    logits = compute_logits(
+        module,
+        supply,
+        positions[ranks.rows(len(positions))],
+        batch_size=evaluation_batch_size(batch_size, device),
+        device=device,
+        precision=precision,
+    )
+    metrics = None
+    if (gathered := ranks.gathered(logits)) is not None:
+        logits = torch.cat([some for some in gathered if len(some)])
+        metrics = measure(logits, labels)
+    metrics = ranks.from_first(metrics)
+    assert metrics is not None
+    return logits, metrics
 
 
 def measure(logits: Tensor, labels: Tensor) -> Metrics:

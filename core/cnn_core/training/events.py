@@ -25,6 +25,7 @@ class RunStarted:
     """Data and network are ready: training starts, or goes on with a run.
 
     A resumed run has ``resumed_epoch`` whole epochs and ``resumed_step`` steps of the next.
+    ``world_size`` is the number of processes; device and threads are those of the first one.
     """
 
     device: str
@@ -42,6 +43,7 @@ class RunStarted:
     dataset_fingerprint: str
     resumed_epoch: int | None = None
     resumed_step: int | None = None
+    world_size: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

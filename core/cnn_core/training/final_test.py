@@ -3,24 +3,35 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from torch import Tensor
+
 from cnn_core.datasets.prepare import Prepared
 from cnn_core.files import stamp_of
 from cnn_core.training.checkpoint import checkpoint_path, load_checkpoint
 from cnn_core.training.evaluation import Metrics
 from cnn_core.training.events import CheckpointName, Event, TestEvaluated
 from cnn_core.training.predictions import Predictions, predictions_path, save_predictions
+from cnn_core.training.ranks import Ranks
 from cnn_core.training.trainer import Trainer
 
 
-def final_test(trainer: Trainer, data: Prepared, run_dir: Path) -> Generator[Event, None, None]:
+def final_test(
+    trainer: Trainer, data: Prepared, run_dir: Path, ranks: Ranks
+) -> Generator[Event, None, None]:
     """Evaluate the last and the best weights once, and keep the best one's logits."""
     last_epoch, best_epoch = trainer.state.epoch - 1, trainer.state.best_epoch
     logits, metrics = trainer.evaluate("test")
     yield _tested("last", last_epoch, metrics)
     if best_epoch != last_epoch:
-        best = load_checkpoint(run_dir, "best")
-        trainer.network.module.load_state_dict(best["model"])
+        best = load_checkpoint(run_dir, "best")["model"] if ranks.first else {}
+        trainer.network.module.load_state_dict(ranks.from_first(best))
         logits, metrics = trainer.evaluate("test")
+    if ranks.first:
+        _keep(logits, data, run_dir)
+    yield _tested("best", best_epoch, metrics)
+
+
+def _keep(logits: Tensor, data: Prepared, run_dir: Path) -> None:
     save_predictions(
         predictions_path(run_dir, "test", "best"),
         Predictions(
@@ -31,7 +42,6 @@ def final_test(trainer: Trainer, data: Prepared, run_dir: Path) -> Generator[Eve
         ),
         stamp_of(checkpoint_path(run_dir, "best")),
     )
-    yield _tested("best", best_epoch, metrics)
 
 
 def _tested(name: CheckpointName, epoch: int, metrics: Metrics) -> TestEvaluated:

@@ -38,9 +38,9 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
 
     def add_gradients(
-        self, supply: Supply, inputs: Inputs, targets: Tensor, *, share: float
+        self, supply: Supply, inputs: Inputs, targets: Tensor, *, weight: float
     ) -> tuple[Tensor, Tensor]:
-        """Add the gradients of a batch, ``share`` of the step's images.
+        """Add the gradients of a batch, whose mean loss has this ``weight`` in the step's.
 
         Return its logits (N, classes) and its mean loss (), on the device.
         """
@@ -49,7 +49,7 @@ class Learner:
         logits, loss = logits_and_loss(
             self._network, output, targets, label_smoothing=self._config.train.label_smoothing
         )
-        weighted = loss if share == 1 else loss * share
+        weighted = loss if weight == 1 else loss * weight
         self._scaler.scale(weighted).backward()  # type: ignore[no-untyped-call]
         return logits.detach(), loss.detach()
 

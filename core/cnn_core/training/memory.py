@@ -11,6 +11,7 @@ from cnn_core.memory_ledger import MemoryLedger
 from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.loss import logits_and_loss
+from cnn_core.training.ranks import Ranks
 
 # Gradients of activations live beside the activations for a while. Measured peaks of a CPU step
 # are 1.04 to 1.23 times what autograd keeps (AlexNet, VGG16 and ResNet18 at 224 pixels, the seed
@@ -29,10 +30,11 @@ class Probe:
         network: Network,
         batches: Batches,
         positions: Tensor,
-        *,
         device: torch.device,
         precision: Precision,
+        ranks: Ranks,
     ) -> None:
+        self._ranks = ranks
         self._network, self._batches, self._positions = network, batches, positions
         self._device, self._precision = device, precision
 
@@ -56,16 +58,22 @@ class Probe:
         """Return the largest power of two, at most the training set, that fits.
 
         On a GPU it is tried; on a host, where trying would swap, it is reckoned for half of
-        the free memory.
+        the free memory. For several processes it is what fits in each of them, times their number.
         """
-        size = self.likely_batch_size()
-        if self._device.type == "cpu":
-            return size
-        while size > 1 and not self._fits(size):
-            size //= 2
-        while 2 * size <= len(self._positions) and self._fits(2 * size):
-            size *= 2
-        return size
+        size, most = self.likely_batch_size(), len(self._positions) // self._ranks.size
+        if self._device.type == "cuda":
+            while size > 1 and not self._fits(size):
+                size //= 2
+            while 2 * size <= most and self._fits(2 * size):
+                size *= 2
+        size = min(size, _power_of_two_below(max(most, 1)))
+        return -int(self._ranks.largest([-size])[0]) * self._ranks.size
+
+    def leaves_out_parameters(self) -> bool:
+        """Return whether a parameter that trains takes no part in a step."""
+        module = copy.deepcopy(self._network.module)
+        self._loss(module, 2).backward()  # type: ignore[no-untyped-call]
+        return any(p.requires_grad and p.grad is None for p in module.parameters())
 
     def takes_one_image(self) -> bool:
         """Return whether a batch of one image trains: batch norm may need a second value."""
@@ -79,7 +87,7 @@ class Probe:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
             return torch.cuda.mem_get_info(self._device)[0]
-        return _HOST_SHARE * psutil.virtual_memory().available
+        return _HOST_SHARE * psutil.virtual_memory().available / self._ranks.local_size
 
     def _forward_bytes(self, count: int) -> int:
         module = copy.deepcopy(self._network.module)  # batch norm would count the trial

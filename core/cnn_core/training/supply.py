@@ -23,6 +23,11 @@ Output = Tensor | tuple[Tensor, ...]
 class Supply(Protocol):
     """Batches of one part of the data set, and the layers that take them."""
 
+    drawn_together: bool = False
+    """Whether each of several processes makes the random changes of a whole batch, and takes its
+    rows of it: so the run is that of one process. Where that would cost too much, as where
+    nothing is drawn, it makes its rows alone."""
+
     def load(self, parts: Sequence[Tensor], epoch: int) -> Generator[Inputs, None, None]:
         """Yield the inputs of each part of the positions in this epoch."""
 
@@ -72,6 +77,7 @@ class AugmentedSupply(ImageSupply):
     ) -> None:
         super().__init__(batches, forward)
         self._augmentation = augmentation
+        self.drawn_together = batches.at_hand
 
     def changed(
         self, inputs: Inputs, labels: Tensor, generator: RandomGenerator
@@ -105,6 +111,7 @@ class WholeSupply(AugmentedSupply):
         resident = fits_on(device, whole.pixels.nbytes)
         self._whole = WholeTensors.on(whole, device if resident else torch.device("cpu"))
         self._image_size, self._device = image_size, device
+        self.drawn_together = resident
 
     def load(
         self,

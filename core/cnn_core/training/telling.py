@@ -7,11 +7,30 @@ from typing import TypeVar
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.control import Control
 from cnn_core.training.events import Event, Notice, Preparing
+from cnn_core.training.ranks import Ranks
 
 # Seconds between events of one piece of work.
 _INTERVAL_S = 0.25
 
 Result = TypeVar("Result")
+
+
+def told_together(
+    work: Generator[Progress | Remark, None, Result], control: Control, ranks: Ranks
+) -> Generator[Event, None, Result | None]:
+    """Do the work in each process and return its result; None where a stop is asked for meanwhile.
+
+    On each machine one process does it first, so that the others find in its cache what it made.
+    """
+    result: Result | None = None
+    for first_here in (True, False):
+        if ranks.first_here == first_here:
+            result = yield from told(work, control)
+        for item in ranks.meeting():
+            yield Preparing(what=item.what, done=item.done, total=item.total)
+        if not ranks.alone and ranks.any(control.stopping):
+            return None
+    return result
 
 
 def told(

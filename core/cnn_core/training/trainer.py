@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,7 @@ from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import State, random_state, set_random_state
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision
-from cnn_core.training.evaluation import (
-    Metrics,
-    compute_logits,
-    evaluation_batch_size,
-    measure,
-)
+from cnn_core.training.evaluation import Metrics, evaluate
 from cnn_core.training.events import (
     CheckpointName,
     ClassesValidated,
@@ -37,13 +32,13 @@ from cnn_core.training.events import (
 )
 from cnn_core.training.figures import StepFigures
 from cnn_core.training.learner import Learner
-from cnn_core.training.plan import EpochPlan, chunks, derived_seed
+from cnn_core.training.parallel import mean_statistics
+from cnn_core.training.plan import EpochPlan, chunks
+from cnn_core.training.ranks import Ranks
 from cnn_core.training.saver import Saver
+from cnn_core.training.shares import Shares
 from cnn_core.training.state import Diverged, LoopState, PartName, Positions, check_weights
 from cnn_core.training.supply import Inputs, Supply
-
-# Seconds between progress events: each reads figures from the device, which waits for it.
-_PROGRESS_INTERVAL_S = 0.5
 
 
 class Trainer:
@@ -63,17 +58,22 @@ class Trainer:
         run_dir: Path,
         identity: dict[str, Any],
         notices: list[Notice],
+        ranks: Ranks,
+        smallest_share: int,
+        unfrozen: Callable[[], None],
     ) -> None:
         """``images`` supply each part of the data set, whatever is frozen.
 
         ``identity`` is what a checkpoint says of itself: config, classes, mean, std, …
-        ``notices`` may grow at any time, and are told between two steps.
+        ``notices`` may grow at any time, and are told between two steps. Each process gets
+        ``smallest_share`` images of a batch at least; ``unfrozen`` is called when more train.
         """
         self.config, self.network = config, network
         self.batches, self.positions = batches, positions
         self.device, self.precision = device, precision
         self.state = LoopState(base_lr=config.optim.lr, batch_size=batch_size)
-        self.learner = Learner(config, network, device, precision)
+        self.learner, self._unfrozen = Learner(config, network, device, precision), unfrozen
+        self._ranks, self._shares = ranks, Shares(ranks, batches, config.seed, smallest_share)
         self._notices = notices
         self._images, self._supplies = images, dict(images)
         self._saver, self._identity = Saver(run_dir), identity
@@ -124,19 +124,21 @@ class Trainer:
     def evaluate(self, part: PartName) -> tuple[Tensor, Metrics]:
         """Return the logits (N, classes) of a part's images, on the CPU, and their metrics."""
         positions: Tensor = getattr(self.positions, part)
-        logits = compute_logits(
+        return evaluate(
             self.network.module,
             self._supplies[part],
             positions,
-            batch_size=evaluation_batch_size(self.state.batch_size, self.device),
-            device=self.device,
-            precision=self.precision,
+            self.batches.labels(positions).cpu(),
+            self.state.batch_size,
+            self.device,
+            self.precision,
+            self._ranks,
         )
-        return logits, measure(logits, self.batches.labels(positions).cpu())
 
     def save(self, *names: CheckpointName) -> Generator[Event, None, None]:
         """Write the present state under these names."""
-        yield from self._saver.write(self._checkpoint(), *names)
+        if self._ranks.first:
+            yield from self._saver.write(self._checkpoint(), *names)
         if "last" in names:
             self._saved, self._unsaved = (self.state.epoch, self.state.step), False
         self._figures.restart_clock()
@@ -147,7 +149,7 @@ class Trainer:
         if self._unsaved and (self.done or self._saver.due):
             # Never last.pt before best.pt: it tells which epoch best.pt holds.
             yield from self.save(*(("best", "last") if best else ("last",)))
-        elif best:
+        elif best and self._ranks.first:
             self._saver.hold_best(self._checkpoint(), self.learner.frozen_names())
 
     def load(self, state: State) -> None:
@@ -172,6 +174,7 @@ class Trainer:
 
     def _unfreeze(self) -> None:
         self.learner.unfreeze()
+        self._unfrozen()
         self._supplies = dict(self._images)
 
     def _epoch(self, control: Control) -> Generator[Event, None, None]:
@@ -181,7 +184,8 @@ class Trainer:
         self._figures.restart_clock()
         groups = [] if state.finishing else self._plan.groups(state.epoch)[state.step :]
         parts = [part for group in groups for part in chunks(group, state.batch_size)]
-        with closing(self._supplies["train"].load(parts, state.epoch)) as loaded:
+        supply = self._supplies["train"]
+        with closing(supply.load(self._shares.loaded(supply, parts), state.epoch)) as loaded:
             for group in groups:
                 self._step(group, loaded)
                 control.poll()
@@ -190,7 +194,7 @@ class Trainer:
                 yield from self._take_finish(control)
                 if state.finishing:
                     break
-                if self._figures and self._figures.age_s >= _PROGRESS_INTERVAL_S:
+                if self._figures and control.due(self._figures.age_s):
                     yield self._flush()
         if self._figures:
             self._flush()
@@ -198,16 +202,16 @@ class Trainer:
 
     def _step(self, group: Tensor, loaded: Iterator[Inputs]) -> None:
         """One optimizer step over ``group`` (N,) positions, in batches whose gradients add up."""
-        state, supply = self.state, self._supplies["train"]
-        generator = torch.Generator().manual_seed(
-            derived_seed(self.config.seed, state.epoch, state.step)
-        )
+        state, shares, supply = self.state, self._shares, self._supplies["train"]
+        generator = shares.generator(supply, state.epoch, state.step)
         self.learner.begin_step()
-        for part in chunks(group, state.batch_size):
-            inputs, targets = supply.changed(next(loaded), self.batches.labels(part), generator)
-            share = len(part) / len(group)
-            logits, loss = self.learner.add_gradients(supply, inputs, targets, share=share)
-            self._figures.add(state.step + 1, loss, logits, targets)
+        parts = chunks(group, state.batch_size)
+        for number, part in enumerate(parts, 1):
+            inputs, targets = shares.changed(supply, next(loaded), part, generator)
+            self._ranks.reducing = number == len(parts)
+            weight, counts = shares.weight(len(part), len(group)), shares.counts(len(part))
+            logits, loss = self.learner.add_gradients(supply, inputs, targets, weight=weight)
+            self._figures.add(state.step + 1, loss, logits, targets, counts=counts)
         self.learner.end_step(
             state.base_lr, global_step=state.global_step, steps_per_epoch=self.steps_per_epoch
         )
@@ -216,16 +220,13 @@ class Trainer:
 
     def _flush(self) -> StepsDone:
         """Read the pending figures from the device into the epoch's sums; raise Diverged."""
-        loss, images_per_s = self._figures.read_into(self.state)
-        return StepsDone(
-            epoch=self.state.epoch,
-            step=self.state.step,
-            steps_per_epoch=self.steps_per_epoch,
-            global_step=self.state.global_step,
-            loss=loss,
-            lr=self.learner.lr,
-            images_per_s=images_per_s,
-        )
+        lr, steps = self.learner.lr, self.steps_per_epoch
+        return self._figures.read_into(self.state, lr, steps, self._ranks)
+
+    def _settle(self) -> None:
+        """Let all processes have one network, to be used or kept; raise Diverged if spoilt."""
+        mean_statistics(self.network.module, self._ranks)
+        check_weights(self.network.module, self.state)
 
     def _answer(self, control: Control) -> Generator[Event, None, bool]:
         """Do what was asked for between two steps; return whether to stop, with nothing pending."""
@@ -237,7 +238,7 @@ class Trainer:
         if not (stopping or control.paused or checkpoint):
             return False
         yield self._flush()
-        check_weights(self.network.module, self.state)
+        self._settle()
         if stopping:
             return True  # train() saves
         yield from self.save("last")
@@ -261,7 +262,7 @@ class Trainer:
             return
         if self._figures:
             yield self._flush()
-        check_weights(self.network.module, self.state)
+        self._settle()
         self.state.finishing = True
         # Without a step the initial weights are the last ones, and the best.
         untrained = self.state.global_step == 0
@@ -269,7 +270,7 @@ class Trainer:
 
     def _finish_epoch(self) -> Generator[Event, None, None]:
         state, started = self.state, time.perf_counter()
-        check_weights(self.network.module, self.state)
+        self._settle()
         val = self.evaluate("val")[1] if len(self.positions.val) else None
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")

@@ -8,7 +8,8 @@ import typer
 
 from cnn_core.errors import UserError
 from cnn_tui.options import DataDir, Device, Json, PresetName, RunName, RunsDir, Settings
-from cnn_tui.output import has_terminal, narrate, print_facts, working
+from cnn_tui.output import has_terminal, narrate, working
+from cnn_tui.together import train_together
 
 Headless = Annotated[
     bool, typer.Option("--headless", help="Train without the app, as without a terminal.")
@@ -42,16 +43,25 @@ def run(
     Headless, Ctrl-C stops with a checkpoint, from which `cnn-tui resume` goes on.
     """
     from cnn_core.preset_files import load_experiment
+    from cnn_core.training.joining import launched
 
     if queue and (detach or as_json):
         raise UserError("--queue only lets the run wait: give it without --detach and --json")
-    experiment = load_experiment(preset, settings, name=name, tags=tags or ())
+    place = launched()
+    if place is not None and (queue or detach):
+        raise UserError("--queue and --detach: not for a run that torchrun starts")
 
-    with working("loading torch and looking for the data"):
-        from cnn_core.runs.session import check_startable, new_run
+    def begin(device: str = device) -> Path:
+        experiment = load_experiment(preset, settings, name=name, tags=tags or ())
+        with working("loading torch and looking for the data"):
+            from cnn_core.runs.session import check_startable, new_run
 
-        check_startable(experiment, data_dir, device)
-        run_dir = new_run(runs_dir, experiment)
+            check_startable(experiment, data_dir, device)
+            return new_run(runs_dir, experiment)
+
+    if place is not None:
+        train_together(place, begin, data_dir=data_dir, device=device, as_json=as_json)
+    run_dir = begin()
     if queue:
         from cnn_core.runs.queue import Queue
 
@@ -81,9 +91,16 @@ def resume(
     """Go on with a run that was stopped or interrupted, exactly where it ended."""
     from cnn_core.runs.directory import find_run
     from cnn_core.runs.resumable import check_resumable
+    from cnn_core.training.joining import launched
 
-    run_dir = find_run(runs_dir, run)
-    check_resumable(run_dir)
+    def begin(_device: str = device) -> Path:
+        run_dir = find_run(runs_dir, run)
+        check_resumable(run_dir)
+        return run_dir
+
+    if (place := launched()) is not None:
+        train_together(place, begin, data_dir=data_dir, device=device, as_json=as_json)
+    run_dir = begin()
     if not headless and not as_json and has_terminal():
         _show_in_app(run_dir, runs_dir, data_dir, device)
     _train(run_dir, data_dir, device, as_json=as_json)
@@ -129,10 +146,8 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
     """Train a run directory in this process, show it, and exit with its code."""
     with working("loading torch"):
         import cnn_core.runs.session  # noqa: F401  (before the signals mean a checkpoint)
-        from cnn_core.runs.reader import read_summary
         from cnn_core.training.control import Control
         from cnn_tui import headless
-        from cnn_tui.wording import result_rows
 
     control = Control()
     try:
@@ -144,7 +159,5 @@ def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None
         headless.narrate_abortion(run_dir)
         raise typer.Exit(headless.EXIT_CODES["stopped"]) from None
     if not as_json:
-        print_facts(result_rows(read_summary(run_dir), str(run_dir)))
-        if finished.status == "stopped":
-            narrate("to go on from here:", command=f"cnn-tui resume {run_dir.name}")
+        headless.show_result(run_dir, finished)
     raise typer.Exit(headless.exit_code(finished))
