@@ -6,6 +6,7 @@ stay the same: ids, clock times, durations and speeds, the load of the device.
 """
 
 import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -29,6 +30,9 @@ from cnn_core.runs.queue import Queue
 from cnn_core.runs.reader import fold_events
 from cnn_core.runs.session import train_run
 from cnn_core.runs.writer import RunWriter
+from cnn_core.search.folder import begin_sweep, sweep_names
+from cnn_core.search.study import Study
+from cnn_core.search.sweep_files import experiment_of
 from cnn_core.training.control import Control
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.device_stats import DeviceLoad, DeviceStats
@@ -53,6 +57,20 @@ WAITING = (
     ("digits-long", ("train.epochs=100",)),
 )
 
+# A sweep in a folder of its own, stopped after some of its trials.
+SWEEP = """
+name = "digits-rates"
+preset = "digits"
+trials = 14
+[set]
+train.epochs = 3
+[parameters]
+optim.lr = { type = "float", low = 1e-3, high = 1.0, log = true }
+optim.weight_decay = { type = "float", low = 1e-5, high = 1e-2, log = true }
+optim.schedule = { values = ["one_cycle", "cosine", "constant"] }
+"""
+ENDED = 11
+
 Scene = Callable[[Pilot[str], list[Path]], Awaitable[object]]
 
 
@@ -71,6 +89,24 @@ def make_runs(runs_dir: Path, cache_dir: Path) -> list[Path]:
         waiting = _settle(_new(runs_dir, name, *overrides), number, NOW - 60)
         Queue(runs_dir).add(waiting.name)
     return runs
+
+
+def make_sweep(runs_dir: Path, cache_dir: Path) -> None:
+    """Train most trials of a sweep."""
+    Path("sweep.toml").write_text(SWEEP)
+    folder = begin_sweep(runs_dir, "sweep.toml", launch={})
+    study = Study(folder)
+    for number in range(1, ENDED + 1):
+        claim = study.claim()
+        assert claim is not None
+        name = f"{folder.sweep.name}-{number:03d}"
+        experiment = experiment_of(folder.base, claim.settings, name=name, tag=folder.sweep.name)
+        made = create_run(runs_dir, name, to_toml(experiment), {"host": "laptop", "user": "you"})
+        for _ in train_run(made, Control(), data_dir=cache_dir, cache_dir=cache_dir, device="cpu"):
+            pass
+        settled = _settle(made, number, NOW - 3600 + 60 * number)
+        study.sign(claim, settled.name)
+        study.settle(claim, "finished", fold_events(settled).document()["best"]["val_acc"])
 
 
 def _new(runs_dir: Path, name: str, *overrides: str) -> Path:
@@ -149,6 +185,10 @@ def _page(show: Callable[[CnnTuiApp, list[Path]], object], *keys: str) -> Scene:
     return scene
 
 
+def _open_sweep(app: CnnTuiApp, _: list[Path]) -> None:
+    app.open_sweep(sweep_names(app.workplace.runs_dir)[0])
+
+
 SCENES: dict[str, Scene] = {
     "runs": _keys(*4 * ["down"]),
     "presets": _keys("n"),
@@ -157,6 +197,9 @@ SCENES: dict[str, Scene] = {
     "ended": _page(lambda app, runs: app.open_run(runs[0])),
     "compare": _page(lambda app, runs: app.compare([*runs[:4], runs[-1]])),
     "queue": _page(lambda app, _: app.show_queue()),
+    "sweeps": _page(lambda app, _: app.show_sweeps()),
+    "sweep": _page(_open_sweep),
+    "sweep-parallel": _page(_open_sweep, "2"),
     "help": _keys("f1"),
     "palette": _keys("ctrl+p"),
     "dialog-delete": _keys(*4 * ["down"], "d"),
@@ -169,7 +212,8 @@ async def draw(place: Workplace, runs: list[Path], out: Path) -> None:
     """Write a picture of every scene at every size."""
     for width, height in SIZES:
         for name, scene in SCENES.items():
-            app = CnnTuiApp(place)
+            swept = dataclasses.replace(place, runs_dir=Path("swept"))
+            app = CnnTuiApp(swept if name.startswith("sweep") else place)
             async with app.run_test(size=(width, height)) as pilot:
                 await _settled(pilot)
                 await scene(pilot, runs)
@@ -246,6 +290,7 @@ def main() -> None:
         place = Workplace(Path("runs"), Path("data"), Path(name) / "cache", "cpu")
         place.data_dir.mkdir()
         runs = make_runs(Path("runs"), Path(name) / "cache")
+        make_sweep(Path("swept"), Path(name) / "cache")
         with fixed(), RunWriter(runs[-1]):
             asyncio.run(draw(place, runs, out))
 

@@ -20,6 +20,7 @@ from cnn_tui.screens.page import Dialog
 from cnn_tui.screens.runs import RunsPage
 from cnn_tui.settings import Config, State
 from cnn_tui.slot import TrainingSlot
+from cnn_tui.sweep_starts import SweepStarts
 from cnn_tui.widgets.title_bar import TitleBar
 from cnn_tui.workplace import Workplace
 
@@ -54,6 +55,7 @@ class CnnTuiApp(App[str]):
         self.config = config or Config()
         self.state = state or State()
         self.slot = TrainingSlot(workplace)
+        self.sweep_starts = SweepStarts(workplace)
         self.chart_fps = chart_fps
         self.animation_level = "none"  # over a slow line every frame is a burden
         self._first = first
@@ -107,6 +109,18 @@ class CnnTuiApp(App[str]):
         from cnn_tui.screens.queue import QueuePage
 
         self.push_screen(QueuePage())
+
+    def show_sweeps(self) -> None:
+        """Show the sweeps."""
+        from cnn_tui.screens.sweeps import SweepsPage
+
+        self.push_screen(SweepsPage())
+
+    def open_sweep(self, name: str) -> None:
+        """Show a sweep's trials, live."""
+        from cnn_tui.screens.sweep import SweepPage
+
+        self.push_screen(SweepPage(name))
 
     def train(self, run_dir: Path) -> None:
         """Train the run in this process and show it; where another one trains, queue it."""
@@ -174,7 +188,7 @@ class CnnTuiApp(App[str]):
 
     def _look_after_slot(self) -> None:
         self.slot.start_waiting()
-        for error in self.slot.take_errors():
+        for error in [*self.slot.take_errors(), *self.sweep_starts.take_errors()]:
             self.notify(error, severity="error", timeout=10, markup=False)
         current = self.slot.current
         training = f"training {current.name}" if current and self.slot.busy else ""

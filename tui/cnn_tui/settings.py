@@ -91,6 +91,8 @@ class State:
     x_axis: str = "epoch"
     smoothing: float = 0.0
     log_y: bool = False
+    sweep_workers: str = ""
+    sweep_launcher: str = ""
     hidden_panes: list[str] = dataclasses.field(default_factory=list)
     path: Path | None = None
 

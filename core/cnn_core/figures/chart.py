@@ -56,9 +56,10 @@ def chart_figure(
     handles = []
     for line in [line for curve in curves for line in lines_of(curve, view)]:
         x, y = line.x, line.y
-        if view.x_range is not None:  # so that y is scaled to what is seen
+        if view.x_range is not None and line.joined:  # so that y is scaled to what is seen
             x, y = within(x, y, view.x_range)
-        handle = _drawn(axes, x, y, line.role, marked=line.marked)
+        x = 10**x if view.log_x else x
+        handle = _drawn(axes, x, y, line.role, marked=line.marked, joined=line.joined)
         if line.marked:
             handles.append(handle)
     for at, label in view.marks:
@@ -76,8 +77,12 @@ def chart_figure(
         axes.margins(y=0.12)  # room for their labels
     if view.log_y:
         axes.set_yscale("log")
+    if view.log_x:
+        axes.set_xscale("log")
+    if view.x_names:
+        axes.set_xticks(range(len(view.x_names)), [*map(literal, view.x_names)])
     if view.x_range is not None:
-        axes.set_xlim(view.x_range)
+        axes.set_xlim([10**end for end in view.x_range] if view.log_x else view.x_range)
     if view.y_range is not None:
         axes.set_ylim(view.y_range)
     axes.set(xlabel=literal(view.x_label), ylabel=literal(view.y_label), title=literal(title))
@@ -106,7 +111,7 @@ def sample_figure(style: int) -> Any:
     return figure
 
 
-def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool) -> Any:
+def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool, joined: bool = True) -> Any:
     style = role % STYLES
     red, green, blue = curve_rgb(style, dark=False) or (40, 40, 40)
     apart = max(len(x) // 10, 1)
@@ -116,11 +121,11 @@ def _drawn(axes: Any, x: Any, y: Any, role: int, *, marked: bool) -> Any:
         color=(red / 255, green / 255, blue / 255),
         alpha=0.35 if role >= FADED else 1.0,
         linewidth=1.6 if marked else 0.8,
-        linestyle=_DASHES[style],
+        linestyle=_DASHES[style] if joined else "None",
         marker=_MARKERS[style] if marked else "None",
         markersize=5,
         markerfacecolor="white" if style % COLOURS >= COLOURS // 2 else None,
-        markevery=(style * apart // STYLES, apart) if np.isfinite(y).sum() > 1 else None,
+        markevery=(style * apart // STYLES, apart) if joined and np.isfinite(y).sum() > 1 else None,
     )
     return handle
 

@@ -17,20 +17,25 @@ HUGE = 1e150
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A labelled series; ``style`` is an index in the palette's 8 colours and 16 styles."""
+    """A labelled series; ``style`` is an index in the palette's 8 colours and 16 styles.
+
+    One that is not ``joined`` is points without lines between them, each with its marker.
+    """
 
     label: str
     x: Floats
     y: Floats
     style: int
     faded: bool = False
+    joined: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """How curves are shown; ``marks`` are labelled vertical lines, such as the best epoch.
 
-    ``smoothing`` is the weight of the moving average, in 0..1 without 1.
+    ``smoothing`` is the weight of the moving average, in 0..1 without 1. With ``log_x`` the x of
+    curves are logarithms to base 10; with ``x_names`` they count these names from 0.
     """
 
     x_label: str = ""
@@ -40,6 +45,8 @@ class View:
     x_range: Range | None = None
     y_range: Range | None = None
     marks: tuple[tuple[float, str], ...] = ()
+    log_x: bool = False
+    x_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Line:
     y: Floats
     role: int
     marked: bool
+    joined: bool = True
 
 
 def role_of(curve: Curve) -> int:
@@ -67,6 +75,8 @@ def lines_of(curve: Curve, view: View) -> list[Line]:
     smoothed = smooth(y, view.smoothing)
     if view.log_y:
         y, smoothed = (np.where(values > 1 / HUGE, values, np.nan) for values in (y, smoothed))
+    if not curve.joined:
+        return [Line(x, y, role_of(curve), True, joined=False)]
     line = Line(x, smoothed, role_of(curve), True)
     if not view.smoothing or curve.faded:
         return [line]
@@ -86,6 +96,13 @@ def value_at(curve: Curve, x: float) -> str:
     if not np.isfinite(distances).any():
         return "–"
     return f"{curve.y[int(np.nanargmin(distances))]:.4g}"
+
+
+def x_text(view: View, x: float) -> str:
+    """Return a place on the x-axis as text: a name, or a number of few digits."""
+    if view.x_names:
+        return view.x_names[min(max(round(x), 0), len(view.x_names) - 1)]
+    return f"{10**x if view.log_x else x:.4g}"
 
 
 def _finite(values: Floats) -> Floats:

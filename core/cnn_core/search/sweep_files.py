@@ -30,7 +30,7 @@ _TABLES = ("set", "parameters")
 def shipped_sweeps() -> dict[str, Path]:
     """Return the sweeps that come with the program, by name, sorted."""
     folder = next(iter(shipped_presets().values())).parent / "sweeps"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def find_sweep_file(reference: str) -> Path:

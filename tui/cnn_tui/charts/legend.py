@@ -9,7 +9,7 @@ from cnn_core.figures.palette import FADED, STYLES
 from cnn_tui.charts.cells import Cells
 from cnn_tui.charts.palette import MARKERS, MUTED, TEXT
 
-Entry = tuple[str, int]  # a label and the role of its curve
+Entry = tuple[str, int, bool]  # a label, the role of its curve, and whether that is joined
 
 _SAMPLE = 4  # cells, with the blank behind it
 _APART, _AFTER_NAME = 2, 3
@@ -18,7 +18,7 @@ _SHORTEST = 6  # of labels that are cut
 
 def legend_rows(name: str, entries: Sequence[Entry], width: int, most: int) -> int:
     """Return in how many rows, of ``most``, the labels stand uncut if they can."""
-    sizes = [cell_len(printable(label)) for label, _ in entries]
+    sizes = [cell_len(printable(label)) for label, *_ in entries]
     start = _start(name, width)
     for rows in range(1, most):
         if _fits(_places(sizes, start, width), sizes, width, rows):
@@ -30,21 +30,22 @@ def legend(name: str, entries: Sequence[Entry], width: int, rows: int) -> Cells:
     """Return the name and the entries in that many rows, labels cut to fit."""
     cells = Cells.blank(width, rows)
     start = _start(name, width)
-    cells.put(0, 0, _cut(printable(name), max(start - _AFTER_NAME, 0)), MUTED)
-    labels = [printable(label) for label, _ in entries]
+    cells.put(0, 0, cut(printable(name), max(start - _AFTER_NAME, 0)), MUTED)
+    labels = [printable(label) for label, *_ in entries]
     longest = min(max(map(cell_len, labels), default=0), width)
     while True:
-        shown = [_cut(label, longest) for label in labels]
+        shown = [cut(label, longest) for label in labels]
         sizes = [cell_len(label) for label in shown]
         places = _places(sizes, start, width)
         if longest <= _SHORTEST or _fits(places, sizes, width, rows):
             break
         longest -= 1
-    for (row, column), label, (_, role) in zip(places, shown, entries, strict=True):
+    for (row, column), label, (_, role, joined) in zip(places, shown, entries, strict=True):
         if row >= rows or column + _SAMPLE + 1 > width:
             cells.put(width - 1, rows - 1, "…", MUTED)
             break
-        cells.put(column, row, f"─{MARKERS[role % STYLES]}─", role)
+        marker = MARKERS[role % STYLES]
+        cells.put(column, row, f"─{marker}─" if joined else f" {marker} ", role)
         cells.put(column + _SAMPLE, row, label, MUTED if role >= FADED else TEXT)
     return cells
 
@@ -72,7 +73,7 @@ def _fits(places: Sequence[tuple[int, int]], sizes: Sequence[int], width: int, r
     )
 
 
-def _cut(label: str, size: int) -> str:
+def cut(label: str, size: int) -> str:
     """Return a label cut in its middle: runs differ at the end of their names, too."""
     if cell_len(label) <= size:
         return label

@@ -18,7 +18,7 @@ from cnn_core.figures.series import Floats, reduce_to_columns, within
 from cnn_tui.charts.cells import Cells, as_text
 from cnn_tui.charts.dots import Canvas
 from cnn_tui.charts.figure import axes
-from cnn_tui.charts.legend import legend, legend_rows
+from cnn_tui.charts.legend import Entry, cut, legend, legend_rows
 from cnn_tui.charts.palette import MARKERS, MUTED, Ink, styles
 from cnn_tui.charts.ticks import Tick, linear_ticks, log_ticks
 
@@ -96,7 +96,7 @@ def compose(
             cells.put((width - len(message)) // 2, (height - 1) // 2, message, MUTED)
         return Drawing(cells.segments(looks))
     with_axes = width >= _AXES_WIDTH and height >= _AXES_HEIGHT
-    entries = [(curve.label, role_of(curve)) for curve in curves]
+    entries = _entries(curves)
     head = legend_rows(view.y_label, entries, width, max(height // 8, 1)) if with_axes else 0
     rows = height - head - 2 if with_axes else height  # the axis and its labels
     y_ticks = _y_ticks(view, y_range, rows) if with_axes else []
@@ -114,8 +114,11 @@ def heading(
     name: str, curves: Sequence[Curve], width: int, rows: int, *, ink: Ink | None = None
 ) -> list[list[Segment]]:
     """Return the rows of a legend alone, with other labels than those drawn."""
-    entries = [(curve.label, role_of(curve)) for curve in curves]
-    return legend(name, entries, width, rows).segments(styles(ink or Ink()))
+    return legend(name, _entries(curves), width, rows).segments(styles(ink or Ink()))
+
+
+def _entries(curves: Sequence[Curve]) -> list[Entry]:
+    return [(curve.label, role_of(curve), curve.joined) for curve in curves]
 
 
 def _on_axis(line: Line, view: View) -> Line:
@@ -124,13 +127,19 @@ def _on_axis(line: Line, view: View) -> Line:
 
 
 def _cut(line: Line, x_range: Range) -> Line:
-    x, y = within(line.x, line.y, x_range)
+    if line.joined:
+        x, y = within(line.x, line.y, x_range)
+    else:
+        inside = (line.x >= x_range[0]) & (line.x <= x_range[1])
+        x, y = line.x[inside], line.y[inside]
     return replace(line, x=x, y=y)
 
 
 def _x_range(view: View, lines: Sequence[Line]) -> Range | None:
     if view.x_range is not None:
         return _opened(view.x_range, 0.5)
+    if view.x_names:
+        return -0.5, len(view.x_names) - 0.5
     seen = [line.x[np.isfinite(line.y)] for line in lines]
     extent = _extent(seen)
     return None if extent is None else _opened(extent, 0.5)
@@ -172,11 +181,14 @@ def _y_ticks(view: View, y_range: Range, rows: int) -> list[Tick]:
 
 def _axes(frame: _Frame, view: View, y_ticks: Sequence[Tick]) -> Cells:
     """Return the axes with as many labels of x as stand apart, and its name at the end."""
+    if view.x_names:
+        return _named_axes(frame, view, y_ticks)
     name = printable(view.x_label)
     end = frame.left + frame.columns - (cell_len(name) + 2 if name else 0)
     x_ticks: list[Tick] = []
     free = 0
-    for value, label in linear_ticks(*frame.x_range, max(frame.columns // 12, 3)):
+    ticks = log_ticks if view.log_x else linear_ticks
+    for value, label in ticks(*frame.x_range, max(frame.columns // 12, 3)):
         first = frame.left + frame.column(value) - len(label) // 2
         if first >= free and first + len(label) <= end:
             x_ticks.append((frame.column(value), label))
@@ -192,6 +204,24 @@ def _axes(frame: _Frame, view: View, y_ticks: Sequence[Tick]) -> Cells:
     return cells
 
 
+def _named_axes(frame: _Frame, view: View, y_ticks: Sequence[Tick]) -> Cells:
+    """Return the axes with the names of x, each cut to its share of the width."""
+    low, high = frame.x_range
+    share = (frame.columns - 1) / (high - low)
+    shown = [
+        (frame.column(place), cut(printable(name), max(int(share) - 1, 1)))
+        for place, name in enumerate(view.x_names)
+        if low <= place <= high
+    ]
+    heights = [(frame.row(value), label) for value, label in y_ticks]
+    at = [(float(column), " ") for column, _ in shown]
+    cells = axes(frame.columns, frame.rows, at or [(0, " ")], heights, frame.left)
+    for column, name in shown:
+        first = min(max(column - cell_len(name) // 2, 0), frame.columns - cell_len(name))
+        cells.put(frame.left + first, frame.rows + 1, name, MUTED)
+    return cells
+
+
 def _canvas(frame: _Frame, view: View, lines: Sequence[Line]) -> Canvas:
     canvas = Canvas(frame.columns, frame.rows)
     low, high = frame.x_range
@@ -199,8 +229,14 @@ def _canvas(frame: _Frame, view: View, lines: Sequence[Line]) -> Canvas:
         if low <= at <= high:
             canvas.add_rule(frame.column(at), "┊", MUTED)
     for line in sorted(lines, key=lambda line: (line.marked, line.role < FADED)):
-        x, y = reduce_to_columns(line.x, line.y, 2 * frame.columns, frame.x_range)
+        x, y = line.x, line.y
+        if line.joined:
+            x, y = reduce_to_columns(x, y, 2 * frame.columns, frame.x_range)
         x, y = frame.dots(x, y)
+        if not line.joined:
+            seen = np.isfinite(y)
+            canvas.add_marker(x[seen], y[seen], MARKERS[line.role % STYLES], line.role)
+            continue
         canvas.add_line(x, y, line.role)
         if line.marked:
             chosen = _marked(x, y, line.role % STYLES, frame.columns)

@@ -99,13 +99,24 @@ def sweep(
     _drive(reader, data_dir, device, as_json=as_json)
 
 
-def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
-    """List the sweeps that have begun."""
+def sweeps(
+    runs_dir: RunsDir,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Those that come with the program instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the sweeps that have begun, or those that come with the program."""
     from cnn_core.search.folder import open_sweep, sweep_names
 
+    if shipped:
+        _list_shipped(as_json=as_json)
+        return
     names = sweep_names(runs_dir)
     if not names and not as_json:
-        narrate("no sweep has begun; cnn-tui sweep FILE begins one")
+        narrate(
+            "no sweep has begun; cnn-tui sweep FILE begins one, cnn-tui sweeps --shipped lists some"
+        )
         return
     from cnn_core.search.results import SweepReader
     from cnn_tui.sweep_tables import figure
@@ -135,6 +146,30 @@ def sweeps(runs_dir: RunsDir, as_json: Json = False) -> None:
         right=["trials", "ended", "best"],
         fold=["preset keys", "run"],
     )
+
+
+def _list_shipped(*, as_json: bool) -> None:
+    from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
+
+    found = {path: load_sweep(path)[0] for path in shipped_sweeps().values()}
+    rows = [
+        {
+            "name": sweep.name,
+            "preset": sweep.preset,
+            "parameters": list(sweep.parameters),
+            "sampler": sweep.search.sampler,
+            "trials": sweep.wanted,
+            "notes": sweep.notes,
+            "path": str(path),
+        }
+        for path, sweep in found.items()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["name", "trials", "notes"]
+    cells = [[str(row[column]) for column in columns] for row in rows]
+    print_table(columns, cells, right=["trials"], fold=["notes"])
 
 
 def trials(name: SweepName, runs_dir: RunsDir, as_json: Json = False) -> None:
@@ -186,15 +221,10 @@ def _work(folder: "SweepFolder", data_dir: Path, device: str) -> None:
 
 def _check(sweep: "Sweep", base: dict[str, Any], data_dir: Path, device: str) -> None:
     """Raise the UserError that every trial would end with."""
-    from cnn_core.search.sweep_files import experiment_of
+    from cnn_tui.sweep_starts import check_sweep
 
-    settings = dict(sweep.set)
-    settings |= {key: parameter.examples()[0] for key, parameter in sweep.parameters.items()}
-    experiment = experiment_of(base, settings, name=sweep.name, tag=sweep.name)
     with working("loading torch and looking for the data"):
-        from cnn_core.runs.session import check_startable
-
-        check_startable(experiment, data_dir, device)
+        check_sweep(sweep, base, data_dir, device)
 
 
 def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool) -> None:
@@ -228,14 +258,9 @@ def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool)
 
 
 def _detach(folder: "SweepFolder", data_dir: Path, device: str) -> None:
-    from cnn_tui.background import spawn
+    from cnn_tui.sweep_starts import drive_in_background
 
-    spawn(
-        ["sweep", folder.sweep.name, "--runs-dir", str(folder.runs_dir.absolute())],
-        folder.log,
-        data_dir=data_dir,
-        device=device,
-    )
+    drive_in_background(folder, data_dir, device)
     sys.stdout.write(f"{folder.sweep.name}\n")
 
 

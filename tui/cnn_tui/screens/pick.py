@@ -1,6 +1,6 @@
 """Windows with a list to pick from, each entry with a line about it; long lists have a filter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -129,14 +129,20 @@ class Pick(Dialog):
         self.dismiss(value)
 
 
-class PickPreset(Pick):
-    """Returns the reference of a preset; the last entry, always there, asks for a path."""
+class PickOrPath(Pick):
+    """Returns the value picked or a path; the last entry, always there, asks for that.
+
+    ``check`` raises what is wrong with a path.
+    """
 
     _OTHER = Entry("another file…")
 
-    def __init__(self, presets: Sequence[PresetLine]) -> None:
-        entries = [Entry(p.reference, p.notes, p.dataset, also=p.backbone) for p in presets]
-        super().__init__("Start from a preset", entries)
+    def __init__(
+        self, title: str, entries: Sequence[Entry], asked: str, check: Callable[[str], object]
+    ) -> None:
+        super().__init__(title, entries)
+        self._long = True  # what is about its entries is
+        self._asked, self._check = asked, check
 
     def found(self, words: Sequence[str]) -> list[Entry]:
         """Return the entries in which all the words are found, and the way to a file."""
@@ -147,8 +153,16 @@ class PickPreset(Pick):
         if value != self._OTHER.value:
             super().pick(value)
         elif self.is_active:  # a second enter may come before the window it opens has the keys
-            self.app.push_screen(Prompt("Path of a preset", check=read_source), self._answer)
+            self.app.push_screen(Prompt(self._asked, check=self._check), self._answer)
 
     def _answer(self, path: str | None) -> None:
         if path is not None:
             self.dismiss(path)
+
+
+class PickPreset(PickOrPath):
+    """Returns the reference of a preset."""
+
+    def __init__(self, presets: Sequence[PresetLine]) -> None:
+        entries = [Entry(p.reference, p.notes, p.dataset, also=p.backbone) for p in presets]
+        super().__init__("Start from a preset", entries, "Path of a preset", read_source)

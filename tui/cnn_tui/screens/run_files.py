@@ -1,4 +1,4 @@
-"""Where a run lies, and the end of what it logged."""
+"""Where a run or a sweep lies, and the end of what it logged."""
 
 import asyncio
 from pathlib import Path
@@ -19,22 +19,22 @@ _TAIL = 64 * 1024  # bytes of log.txt
 
 
 class RunFiles(Dialog):
-    """Shows where a run lies, and the end of its log.txt; y copies the path."""
+    """Shows where a folder lies, and the end of its log.txt; y copies the path."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy path", id="files.copy", tooltip="Copy the folder's path"),
         Binding("o,q", "cancel", "Close", id="files.close"),
     ]
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, folder: Path, title: str = "Files of the run") -> None:
         super().__init__()
-        self._run_dir = run_dir
+        self._folder, self._title = folder, title
 
     def compose(self) -> ComposeResult:
         """Put the path above the log."""
         with Vertical(classes="dialog files"):
-            yield Static("Files of the run", classes="dialog-title")
-            yield Static(literal(self._run_dir), classes="dialog-text")
+            yield Static(self._title, classes="dialog-title")
+            yield Static(literal(self._folder), classes="dialog-text")
             yield Static(f"{LOG}, its last lines (y copies the path, escape closes)")
             with VerticalScroll():
                 yield Static("reading…", id="log-tail")
@@ -46,20 +46,20 @@ class RunFiles(Dialog):
 
     @work(exit_on_error=False)
     async def _read(self) -> None:
-        tail = await asyncio.to_thread(log_tail, self._run_dir)
+        tail = await asyncio.to_thread(log_tail, self._folder)
         self.query_one("#log-tail", Static).update(literal(tail))
         self.query_one(VerticalScroll).scroll_end(animate=False)
 
     def action_copy(self) -> None:
         """Copy the path."""
-        self.app.copy_to_clipboard(str(self._run_dir))
-        self.app.notify(f"copied: {printable(self._run_dir)}", markup=False)
+        self.app.copy_to_clipboard(str(self._folder))
+        self.app.notify(f"copied: {printable(self._folder)}", markup=False)
 
 
-def log_tail(run_dir: Path) -> str:
-    """Return the end of a run's log.txt as text, or why there is none."""
+def log_tail(folder: Path) -> str:
+    """Return the end of a folder's log.txt as text, or why there is none."""
     try:
-        with (run_dir / LOG).open("rb") as file:
+        with (folder / LOG).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL))
             text = file.read().decode(errors="replace").rstrip("\n")

@@ -48,6 +48,7 @@ trains them: this app, a shell, another machine.
         Binding("slash", "filter", "Filter", id="runs.filter", tooltip="Choose which runs to show"),
         Binding("s", "sort", "Sort", id="runs.sort", tooltip="Choose the order of the runs"),
         Binding("v", "preview", "Preview", id="runs.preview", tooltip="Show or hide the preview"),
+        Binding("w", "show_sweeps", "Sweeps", id="runs.show_sweeps", tooltip="Searches of values"),
         Binding("q", "show_queue", "Queue", id="runs.show_queue", tooltip="The runs that wait"),
         Binding(
             "a",
@@ -275,6 +276,10 @@ trains them: this app, a shell, another machine.
         self._preview.display = shown
         row = self.current()
         self._preview.show(row, self._folder(row) if row else None)
+
+    def action_show_sweeps(self) -> None:
+        """Show the sweeps."""
+        self.cnn_app.show_sweeps()
 
     def action_show_queue(self) -> None:
         """Show the runs that wait."""

@@ -1,6 +1,5 @@
-"""A chart of curves that is drawn only when something in it changed, and not too often."""
+"""A chart of curves: zoomed and panned, with the values under the pointer."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,27 +8,19 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.timer import Timer
-from textual.widget import Widget
 
 from cnn_core.errors import printable
-from cnn_core.figures.curves import Curve, Range, View, value_at, x_extent
+from cnn_core.figures.curves import Curve, Range, View, value_at, x_extent, x_text
 from cnn_tui.charts.palette import Ink
 from cnn_tui.charts.plot import Drawing, compose, heading
-from cnn_tui.widgets.budget import DrawBudget
+from cnn_tui.widgets.drawn import Drawn
 
-_FPS = 4
 _STEP = 0.7  # a step of the zoom leaves this much of the range
 _SMALLEST = 1e-4  # of the whole range
 
 
-class Chart(Widget, can_focus=True):
-    """Curves over a common x; wheel and drag zoom and pan, a double click shows all again.
-
-    New data are drawn at most ``app.chart_fps`` times a second (4 without that attribute) and so
-    seldom that the charts of an app together take 2 % of a core; what the user does is drawn at
-    once. A chart that is not to be seen is not drawn.
-    """
+class Chart(Drawn, can_focus=True):
+    """Curves over a common x; wheel and drag zoom and pan, a double click shows all again."""
 
     DEFAULT_CSS = """
     Chart {
@@ -38,7 +29,6 @@ class Chart(Widget, can_focus=True):
         min-height: 3;
     }
     """
-    ALLOW_SELECT = False
 
     log_y: reactive[bool] = reactive(False)
     smoothing: reactive[float] = reactive(0.0)
@@ -52,17 +42,9 @@ class Chart(Widget, can_focus=True):
         self._curves: tuple[Curve, ...] = ()
         self._view = View()
         self._whole: Range | None = None
-        self._drawing: Drawing | None = None
-        self._strips: list[Strip] = []
         self._pointer: float | None = None  # between the ends of the canvas
         self._readout: list[Strip] = []
-        self._drawn_for: tuple[Size, Ink] | None = None
-        self._stale = True
-        self._restyled = True
-        self._timer: Timer | None = None
-        self._drawn_at = self._cost = 0.0
         self._grip: tuple[int, Range] | None = None
-        self.drawings = 0  # so far
         self.title = title
 
     # What is shown
@@ -74,22 +56,25 @@ class Chart(Widget, can_focus=True):
         x_label: str = "",
         y_label: str = "",
         marks: Sequence[tuple[float, str]] = (),
+        log_x: bool = False,
+        x_names: Sequence[str] = (),
         now: bool = False,
     ) -> None:
         """Show these curves: more points when the budget allows it, something else at once.
 
-        That is told by the labels; ``now`` says so where they stay the same.
+        That is told by the labels; ``now`` says so where they stay the same. ``log_x`` and
+        ``x_names`` are those of ``View``.
         """
-        view = replace(self._view, x_label=x_label, y_label=y_label, marks=tuple(marks))
+        view = View(x_label, y_label, marks=tuple(marks), log_x=log_x, x_names=tuple(x_names))
         names = [curve.label for curve in curves]
         now |= names != [curve.label for curve in self._curves]
         now |= (x_label, y_label) != (self._view.x_label, self._view.y_label)
         self._curves, self._view = tuple(curves), view
         self._whole = x_extent(curves)
-        if now or self._drawing is None or self._drawing.x_range is None:
-            self._draw_now()
+        if now or self.drawing is None or self.drawing.x_range is None:
+            self.draw_now()
         else:
-            self._draw_later()
+            self.draw_later()
 
     def watch_title(self, title: str) -> None:
         """Put the title into the border, literally."""
@@ -159,9 +144,9 @@ class Chart(Widget, can_focus=True):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Pan while the button is held, else tell the values under the pointer."""
-        if self._grip is not None and self._drawing is not None:
+        if self._grip is not None and self.drawing is not None:
             column, start = self._grip
-            moved = (event.x - column) / max(self._drawing.columns - 1, 1)
+            moved = (event.x - column) / max(self.drawing.columns - 1, 1)
             self._move_by(-moved * (start[1] - start[0]), start)
         else:
             self._read_out(self._share_at(event))
@@ -184,7 +169,7 @@ class Chart(Widget, can_focus=True):
     def _share_at(self, event: events.MouseEvent) -> float | None:
         """Return where the pointer is between the ends of the canvas, in 0..1."""
         offset = event.get_content_offset(self)
-        drawing = self._drawing
+        drawing = self.drawing
         if offset is None or drawing is None or drawing.x_range is None or drawing.columns < 2:
             return None
         return min(max((offset.x - drawing.left) / (drawing.columns - 1), 0.0), 1.0)
@@ -200,7 +185,7 @@ class Chart(Widget, can_focus=True):
 
     def _values(self) -> list[Strip]:
         """Return a legend with the values under the pointer; empty where there is none."""
-        drawing = self._drawing
+        drawing = self.drawing
         if self._pointer is None or drawing is None or drawing.x_range is None or not drawing.head:
             return []
         low, high = drawing.x_range
@@ -208,84 +193,30 @@ class Chart(Widget, can_focus=True):
         read = [
             replace(curve, label=f"{curve.label} {value_at(curve, at)}") for curve in self._curves
         ]
-        name = f"{self._view.x_label} {at:.4g}".strip()
+        name = f"{self._view.x_label} {x_text(self._view, at)}".strip()
         width = drawing.left + drawing.columns
-        rows = heading(name, read, width, drawing.head, ink=self._ink())
+        rows = heading(name, read, width, drawing.head, ink=self.ink)
         return [Strip(row, width) for row in rows]
 
     # Drawing
 
     def render_line(self, y: int) -> Strip:
-        """Return a line of the last drawing; draw only if that is out of date."""
-        if self._stale or self._restyled or self._drawing is None or self._resized:
-            self._draw_if_changed()
-        base = self.visual_style.rich_style
-        for strips in (self._readout, self._strips):
-            if y < len(strips):
-                return strips[y].apply_style(base)
-        return Strip.blank(self.size.width, base)
+        """Return a line of the last drawing, or of the values under the pointer above it."""
+        drawn = super().render_line(y)
+        if y < len(self._readout):
+            return self._readout[y].apply_style(self.visual_style.rich_style)
+        return drawn
 
-    def notify_style_update(self) -> None:
-        """Look at the next line whether the colours are still the same."""
-        super().notify_style_update()
-        self._restyled = True
-
-    @property
-    def _resized(self) -> bool:
-        return self._drawn_for is None or self._drawn_for[0] != self.size
-
-    def _draw_if_changed(self) -> None:
-        self._restyled = False
-        wanted = (self.size, self._ink())
-        if not self._stale and wanted == self._drawn_for:
-            return
+    def compose_drawing(self, size: Size, ink: Ink) -> Drawing:
+        """Draw the curves as one looks at them now."""
         view = replace(self._view, log_y=self.log_y, smoothing=self.smoothing, x_range=self.zoom)
-        self._drawing = compose(self._curves, view, *self.size, ink=wanted[1])
-        self._strips = [Strip(row, self.size.width) for row in self._drawing.rows]
-        self._drawn_at, self._drawn_for, self._stale = time.monotonic(), wanted, False
+        return compose(self._curves, view, *size, ink=ink)
+
+    def on_drawn(self) -> None:
+        """Take the values from the new curves."""
         self._readout = self._values()
-        self.drawings += 1
-        if self._timer is not None:  # the newest points are in it
-            self._timer.stop()
-            self._timer = None
-            DrawBudget.of(self.app).leave(self)
 
-    def _ink(self) -> Ink:
-        _, _, background, foreground = self.colors
-        return Ink(foreground.rgb, background.rgb)
+    def _look_changed(self) -> None:
+        self.draw_now()
 
-    def _draw_now(self) -> None:
-        self._stale = True
-        self.refresh()
-
-    watch_log_y = watch_smoothing = watch_zoom = _draw_now
-
-    def _draw_later(self) -> None:
-        """Draw the new data when the rate and the budget allow it."""
-        if not self._stale and self._timer is None:
-            pause = 1 / float(getattr(self.app, "chart_fps", _FPS))
-            self._wait(self._drawn_at + pause - time.monotonic())
-
-    def _wait(self, seconds: float) -> None:
-        self._timer = self.set_timer(max(seconds, 0.001), self._draw_if_due)
-
-    def _draw_if_due(self) -> None:
-        self._timer = None
-        now, budget = time.monotonic(), DrawBudget.of(self.app)
-        if not (self.screen.is_active and self.is_on_screen):
-            budget.leave(self)
-            self._stale = True  # drawn when it shows
-        elif budget.take(self, now, self._cost):
-            started = time.thread_time()
-            self._draw_now()
-            self.call_after_refresh(self._weigh, started)
-        else:
-            self._wait(budget.pause(now))
-
-    def _weigh(self, started: float) -> None:
-        """Note what a drawing costs, with what Textual does to paint it: about as much again."""
-        self._cost = time.thread_time() - started
-
-    def on_unmount(self) -> None:
-        """Let other charts draw."""
-        DrawBudget.of(self.app).leave(self)
+    watch_log_y = watch_smoothing = watch_zoom = _look_changed

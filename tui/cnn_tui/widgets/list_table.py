@@ -50,6 +50,7 @@ class ListTable(DataTable[Text]):
         super().__init__(cursor_type="row", id=id, classes=classes)
         self._shown_columns: list[tuple[str, Text]] = []
         self._shown_rows: dict[str, list[Text]] = {}
+        self._added: list[str] = []  # keys of its rows, in the order in which they came
 
     @property
     def key(self) -> str | None:
@@ -60,14 +61,27 @@ class ListTable(DataTable[Text]):
     def show(self, columns: Columns, rows: Mapping[str, Sequence[Text]]) -> None:
         """Show these rows; the cursor stays on its row, or where that was."""
         wanted = {key: list(cells) for key, cells in rows.items()}
-        if list(columns) != self._shown_columns or list(wanted) != list(self._shown_rows):
+        if list(columns) != self._shown_columns or not self._shown_rows.keys() <= wanted.keys():
             self._show_anew(list(columns), wanted)
             return
-        for key, cells in wanted.items():
-            for (column, _), cell, shown in zip(columns, cells, self._shown_rows[key], strict=True):
+        for key, before in self._shown_rows.items():
+            for (column, _), cell, shown in zip(columns, wanted[key], before, strict=True):
                 if cell != shown or cell.style != shown.style:
                     self.update_cell(key, column, cell, update_width=True)
+        if list(wanted) != list(self._shown_rows):
+            self._add(wanted)
         self._shown_rows = wanted
+
+    def _add(self, rows: dict[str, list[Text]]) -> None:
+        """Add the rows that are new, and bring all into their order: the others stay measured."""
+        cursor, places = self.key, {key: place for place, key in enumerate(rows)}
+        for key in rows.keys() - self._shown_rows.keys():
+            self.add_row(*rows[key], key=key)
+            self._added.append(key)
+        order = iter([places[key] for key in self._added])
+        self.sort(key=lambda _: next(order))  # asked once for each row, as they were added
+        if cursor is not None:
+            self.move_cursor(row=places[cursor], scroll=False)
 
     def _show_anew(self, columns: list[tuple[str, Text]], rows: dict[str, list[Text]]) -> None:
         key, row, scroll_y = self.key, self.cursor_row, self.scroll_y
@@ -76,7 +90,7 @@ class ListTable(DataTable[Text]):
             self.add_column(label, key=column)
         for row_key, cells in rows.items():
             self.add_row(*cells, key=row_key)
-        self._shown_columns, self._shown_rows = columns, rows
+        self._shown_columns, self._shown_rows, self._added = columns, rows, list(rows)
         if rows:
             self.move_cursor(row=list(rows).index(key) if key in rows else row, scroll=False)
             self.scroll_to(y=scroll_y, animate=False)
