@@ -280,6 +280,16 @@ def test_a_storage_that_cannot_be_had_is_named(begin, storage):
         Study(folder)
 
 
+def test_looking_at_a_sweep_writes_nothing(begin):
+    folder = begin()
+    take_all(Study(folder))
+    before = (folder.path / JOURNAL).read_bytes()
+    reader = SweepReader(folder)
+    assert reader.read().ended == 4
+    reader.importance()
+    assert (folder.path / JOURNAL).read_bytes() == before
+
+
 def test_optuna_reads_the_journal_by_its_own_means(begin):
     folder = begin()
     take_all(Study(folder))

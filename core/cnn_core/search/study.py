@@ -47,14 +47,20 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._folder, self.sweep = folder, folder.sweep
         storage = open_storage(self.sweep.search.storage, folder.path)
+        pruner = _pruner(folder)
         try:
-            self._study = optuna.create_study(
-                storage=storage,
-                study_name=self.sweep.name,
-                direction="maximize" if self.sweep.search.maximizes else "minimize",
-                pruner=_pruner(folder),
-                load_if_exists=True,
-            )
+            try:  # nothing is written where it is there already: many only look
+                self._study = optuna.load_study(
+                    study_name=self.sweep.name, storage=storage, pruner=pruner
+                )
+            except KeyError:
+                self._study = optuna.create_study(
+                    storage=storage,
+                    study_name=self.sweep.name,
+                    direction="maximize" if self.sweep.search.maximizes else "minimize",
+                    pruner=pruner,
+                    load_if_exists=True,
+                )
         except Exception as error:  # whatever a database's driver raises
             raise UserError(f"study {self.sweep.name!r}: {first_line(error)}") from error
 
