@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cnn_core.launch.parent import end_with_parent
 from cnn_core.locations import cache_dir
 from cnn_core.training.control import Control
 from cnn_core.training.events import (
@@ -105,7 +106,8 @@ def narrate_abortion(run_dir: Path) -> None:
 def stopping_on_signals(control: Control) -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort.
 
-    A closed terminal (SIGHUP) does not end a training: it goes on without one. Yields what is
+    A closed terminal (SIGHUP) does not end a training: it goes on without one; the end of a
+    launcher that has started this process does, as SIGTERM would. Yields what is
     set once a signal has asked.
     """
     signalled = threading.Event()
@@ -123,6 +125,7 @@ def stopping_on_signals(control: Control) -> Iterator[threading.Event]:
         leave_terminal()
 
     with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
+        end_with_parent()
         yield signalled
 
 
