@@ -91,6 +91,8 @@ class State:
     x_axis: str = "epoch"
     smoothing: float = 0.0
     log_y: bool = False
+    launcher: str = "local"
+    launch_options: dict[str, str] = dataclasses.field(default_factory=dict)
     hidden_panes: list[str] = dataclasses.field(default_factory=list)
     path: Path | None = None
 
