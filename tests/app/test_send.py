@@ -101,7 +101,8 @@ async def test_slots_are_shown_and_changed(app: CnnTuiApp, folder: Folder) -> No
         page = app.screen
 
         def heading() -> str:
-            return "".join(str(line.render()) for line in page.query("#now-heading").results(Static))
+            lines = page.query("#now-heading").results(Static)
+            return "".join(str(line.render()) for line in lines)
 
         await until(pilot, lambda: "slots of the queue: 3" in heading())
         await pilot.press("w")

@@ -8,8 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-TINY = ("--set", "train.epochs=2", "--set", "data.limit=200")
-ENDLESS = ("--set", "train.epochs=100000", "--set", "train.batch_size=16")
+from cnn_core.preset_files import load_experiment
+from cnn_core.runs.queue import Queue
+from cnn_core.runs.reader import read_summary
+from cnn_core.runs.session import new_run
+
+TINY = ("train.epochs=2", "data.limit=200")
+ENDLESS = ("train.epochs=100000", "train.batch_size=16")
 
 needs_ray = pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")
 needs_submitit = pytest.mark.skipif(
@@ -17,12 +22,20 @@ needs_submitit = pytest.mark.skipif(
 )
 
 
+def new(cli, settings: tuple[str, ...], *, queue: bool = False) -> str:
+    """Make a run and return its id; the command would take seconds to load torch."""
+    run_dir = new_run(cli.runs, load_experiment("digits", settings))
+    if queue:
+        Queue(cli.runs).add(run_dir.name)
+    return run_dir.name
+
+
 def trains(cli, run_id: str, epochs: int = 1) -> bool:
     return len(cli.events(cli.runs / run_id, "epoch_finished")) >= epochs
 
 
 def status(cli, run_id: str) -> str:
-    return cli.json("show", run_id)["status"]
+    return read_summary(cli.runs / run_id)["status"]
 
 
 def process_of(run_id: str, *, launching: bool = False) -> psutil.Process | None:
@@ -36,31 +49,33 @@ def process_of(run_id: str, *, launching: bool = False) -> psutil.Process | None
 
 
 def test_slots_train_at_once_and_a_killed_one_disturbs_no_other(cli):
-    ids = [cli("run", "digits", "--queue", *ENDLESS).stdout.strip() for _ in range(3)]
-    last = cli("run", "digits", "--queue", *TINY).stdout.strip()
-    queue = cli.start("queue", "--train", "--workers", "3")
-    cli.wait_for(lambda: all(trains(cli, run) for run in ids))
-    assert [row["id"] for row in cli.json("queue")] == [last]
-    process_of(ids[1]).kill()
-    cli.wait_for(lambda: status(cli, last) == "finished")
-    assert [status(cli, run) for run in ids] == ["running", "interrupted", "running"]
-    waits = cli("run", "digits", "--queue", *ENDLESS).stdout.strip()
-    cli.wait_for(lambda: trains(cli, waits))
-    later = cli("run", "digits", "--queue", *ENDLESS).stdout.strip()
+    first, second = (new(cli, ENDLESS, queue=True) for _ in range(2))
+    third, fourth = new(cli, TINY, queue=True), new(cli, ENDLESS, queue=True)
+    queue = cli.start("queue", "--train", "--workers", "2")
+    cli.wait_for(lambda: trains(cli, first) and trains(cli, second))
+    assert Queue(cli.runs).ids() == [third, fourth]
+    assert Queue(cli.runs).slots() == 2
+    Queue(cli.runs).set_slots(1)
+    process_of(second).kill()
+    cli.wait_for(lambda: status(cli, second) == "interrupted")
+    assert status(cli, first) == "running"
+    Queue(cli.runs).set_slots(2)
+    cli.wait_for(lambda: Queue(cli.runs).ids() == [fourth])
+    Queue(cli.runs).set_slots(1)
+    cli.wait_for(lambda: status(cli, third) == "finished")
     queue.send_signal(signal.SIGINT)
     out, err = queue.communicate()
     assert queue.returncode == 130, err
-    assert f"{ids[1]}: its process was ended by signal 9" in err
+    assert f"{second}: its process was ended by signal 9" in err
     assert "1 run waits still" in err
     assert "Traceback" not in out + err
-    kept = [ids[0], ids[2], waits]
-    assert [status(cli, run) for run in kept] == ["stopped"] * 3
-    assert all((cli.runs / run / "checkpoints/last.pt").is_file() for run in [*kept, ids[1]])
-    assert [row["id"] for row in cli.json("queue")] == [later]
+    assert status(cli, first) == "stopped"
+    assert Queue(cli.runs).ids() == [fourth]
+    assert all((cli.runs / run / "checkpoints/last.pt").is_file() for run in (first, second))
 
 
 def test_slots_end_with_checkpoints_when_their_process_is_killed(cli):
-    run = cli("run", "digits", "--queue", *ENDLESS).stdout.strip()
+    run = new(cli, ENDLESS, queue=True)
     queue = cli.start("queue", "--train", "--workers", "2")
     cli.wait_for(lambda: trains(cli, run))
     queue.kill()
@@ -70,8 +85,8 @@ def test_slots_end_with_checkpoints_when_their_process_is_killed(cli):
 
 @needs_ray
 def test_ray_trains_and_stops_with_a_checkpoint_when_its_driver_goes(cli):
-    done = cli("run", "digits", "--launcher", "ray", "--option", "cpus=1", *ENDLESS)
-    run = done.stdout.strip()
+    run = new(cli, ENDLESS)
+    done = cli("resume", run, "--launcher", "ray", "--option", "cpus=1")
     assert done.stderr.startswith("sent to ray: actor ")
     assert done.stderr.strip() in (cli.runs / run / "log.txt").read_text()
     cli.wait_for(lambda: trains(cli, run))
@@ -90,12 +105,8 @@ def test_ray_trains_and_stops_with_a_checkpoint_when_its_driver_goes(cli):
 
 @needs_ray
 def test_a_ray_cluster_that_is_not_there(cli):
-    refused = cli(
-        *("run", "digits", "--launcher", "ray", "--option", "address=127.0.0.1:1"),
-        *(*TINY, "--headless"),
-        rc=2,
-        RAY_gcs_rpc_server_reconnect_timeout_s="1",
-    )
+    nowhere = ("--launcher", "ray", "--option", "address=127.0.0.1:1")
+    refused = cli("resume", new(cli, TINY), *nowhere, rc=2)
     assert "Ray: can't reach cluster 127.0.0.1:1" in refused.stderr
     assert refused.stdout == ""
 
@@ -120,7 +131,8 @@ def test_a_preempted_job_saves_a_checkpoint_and_goes_on(cli, slow, undisturbed):
 @needs_submitit
 def test_a_submitted_job_is_stopped_with_a_checkpoint(cli):
     local = ("--launcher", "slurm", "--option", "cluster=local")
-    run = cli("run", "digits", *local, *ENDLESS).stdout.strip()
+    run = new(cli, ENDLESS)
+    cli("resume", run, *local)
     cli.wait_for(lambda: trains(cli, run))
     assert "sent to slurm: job " in (cli.runs / run / "log.txt").read_text()
     process_of(run, launching=True).send_signal(signal.SIGINT)
@@ -147,7 +159,7 @@ def test_what_sbatch_and_scancel_are_told(cli, tmp_path: Path):
     cli.env["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
     options = ("slurm_partition=gpu", "timeout_min=60", "mem_gb=8", "gpus_per_node=1")
     slurm = ("--launcher", "slurm", *(part for name in options for part in ("--option", name)))
-    sent = cli("run", "digits", *slurm, *TINY)
+    sent = cli("run", "digits", *slurm)
     run = sent.stdout.strip()
     assert sent.stderr == "sent to slurm: job 4711\n"
     assert "sent to slurm: job 4711" in (cli.runs / run / "log.txt").read_text()

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ _QUIET = {
     "RAY_kill_child_processes_on_worker_exit": "0",
 }
 _CRASHED, _NOT_BEGUN = -9, -15
+_PATIENCE_S = 5.0
 
 
 class RayLauncher(Launcher):
@@ -61,6 +63,8 @@ class RayLauncher(Launcher):
             "include_dashboard": False,
         }
         try:
+            if self._address not in (None, "auto"):
+                _knock(str(self._address))
             with _on_stderr(), _keeping_signals():
                 ray.init(
                     address=self._address or "local",
@@ -153,6 +157,12 @@ def _own_variables(threads: int) -> dict[str, str]:
         if not name.startswith("RAY_") and name != "CUDA_VISIBLE_DEVICES"
     }
     return {"OMP_NUM_THREADS": str(threads)} | ours
+
+
+def _knock(address: str) -> None:
+    """Raise OSError or ValueError where nothing answers: Ray would end this process for that."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
 
 
 @contextlib.contextmanager
