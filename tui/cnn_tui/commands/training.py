@@ -80,8 +80,9 @@ def run(
         sys.stdout.write(f"{run_dir.name}\n")
         return
     if to is not None:
-        _send(run_dir, to, data_dir, device, wait=headless)
         sys.stdout.write(f"{run_dir.name}\n")
+        sys.stdout.flush()
+        _send(run_dir, to, data_dir, device, wait=headless)
         return
     if detach:
         from cnn_tui.background import start_in_background
