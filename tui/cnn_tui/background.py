@@ -53,8 +53,12 @@ def spawn(
     return process
 
 
-def train_queue_in_background(workplace: Workplace, queue: Queue, *, first: Path | None) -> bool:
+def train_queue_in_background(
+    workplace: Workplace, queue: Queue, *, first: Path | None = None, how: Sequence[str] = ()
+) -> bool:
     """Let a process of its own go on with ``first`` and the runs that wait; False if none does.
+
+    ``how`` are options of ``cnn-tui queue --train``.
 
     Returns once that process trains, or another one has taken the runs. Raises UserError if it
     ends at once.
@@ -67,7 +71,7 @@ def train_queue_in_background(workplace: Workplace, queue: Queue, *, first: Path
         return False
     log = workplace.runs_dir / QUEUE_LOG
     process = spawn(
-        ["queue", "--train", "--runs-dir", str(workplace.runs_dir)],
+        ["queue", "--train", "--runs-dir", str(workplace.runs_dir), *how],
         log,
         data_dir=workplace.data_dir,
         device=workplace.device,

@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cnn_core.launch.parent import end_with_parent
 from cnn_core.locations import cache_dir
 from cnn_core.runs.reader import read_summary
 from cnn_core.training.control import Control
@@ -135,9 +136,9 @@ def stopping_on_signals(
 ) -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort.
 
-    A closed terminal (SIGHUP) does not end a training: it goes on without one. One of several
-    processes, ``ranks``, stops then too, as its launcher ends. Yields what is set once a signal
-    has asked.
+    A closed terminal (SIGHUP) does not end a training: it goes on without one. The end of a
+    launcher that has started this process does, as SIGTERM would; so does SIGHUP to one of several
+    processes, ``ranks``. Yields what is set once a signal has asked.
     """
     signalled = threading.Event()
 
@@ -158,6 +159,7 @@ def stopping_on_signals(
             ask(number, frame)
 
     with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
+        end_with_parent()
         yield signalled
 
 

@@ -6,11 +6,14 @@ from cnn_core.config import Experiment
 from cnn_tui.workplace import Workplace
 
 
-def check(experiment: Experiment, workplace: Workplace) -> None:
-    """Raise the UserError that training would end with; nothing is written."""
+def check(experiment: Experiment, workplace: Workplace, *, elsewhere: bool = False) -> None:
+    """Raise the UserError that training would end with; nothing is written.
+
+    ``elsewhere``: on another machine, whose devices are not known here.
+    """
     from cnn_core.runs.session import check_startable
 
-    check_startable(experiment, workplace.data_dir, workplace.device)
+    check_startable(experiment, workplace.data_dir, None if elsewhere else workplace.device)
 
 
 def make_run(experiment: Experiment, workplace: Workplace) -> Path:

@@ -1,12 +1,13 @@
 """Options that several commands share, and what is wrong with their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.launch.choose import LAUNCHERS
 from cnn_core.locations import default_data_dir, default_runs_dir
 
 
@@ -19,6 +20,19 @@ def one_of(option: str, *names: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def launch_options(texts: Iterable[str] | None) -> dict[str, Any]:
+    """Return launcher options as values: numbers and true are what TOML takes them for."""
+    from cnn_core.preset_files import option_value
+
+    parsed = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"--option {printable(text)}: expected KEY=VALUE")
+        parsed[key.strip()] = option_value(value)
+    return parsed
 
 
 RunsDir = Annotated[
@@ -71,6 +85,19 @@ Device = Annotated[
         metavar="DEVICE",
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
+]
+LauncherName = Annotated[
+    str | None,
+    typer.Option(
+        "--launcher",
+        metavar="local|ray|slurm",
+        parser=one_of("--launcher", *LAUNCHERS),
+        help="Where to train: here, on a Ray cluster, by SLURM.",
+    ),
+]
+LaunchSettings = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="Option of the launcher; may be repeated."),
 ]
 Checkpoint = Annotated[
     Literal["best", "last"],

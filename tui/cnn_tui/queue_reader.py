@@ -17,11 +17,13 @@ class QueueLook:
     """The rows of runs that train, in any process, and of those that wait, in order.
 
     ``left_s`` holds the seconds until the last epoch of a training run ends, None: not known.
+    ``slots`` is how many of those that wait a process trains at once, None where none does so.
     """
 
     live: list[Row] = field(default_factory=list)
     waiting: list[Row] = field(default_factory=list)
     left_s: dict[str, float | None] = field(default_factory=dict)
+    slots: int | None = None
 
 
 class QueueReader:
@@ -40,7 +42,7 @@ class QueueReader:
         left_s = {row["id"]: self._left_s(row["id"]) for row in live}
         self._feeds = {run_id: feed for run_id, feed in self._feeds.items() if run_id in left_s}
         waiting = [rows[run_id] for run_id in self._queue.ids() if run_id in rows]
-        return QueueLook(live, waiting, left_s)
+        return QueueLook(live, waiting, left_s, self._queue.slots())
 
     def _left_s(self, run_id: str) -> float | None:
         try:

@@ -93,6 +93,8 @@ class State:
     log_y: bool = False
     sweep_workers: str = ""
     sweep_launcher: str = ""
+    launcher: str = "local"
+    launch_options: dict[str, str] = dataclasses.field(default_factory=dict)
     hidden_panes: list[str] = dataclasses.field(default_factory=list)
     path: Path | None = None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.launch.jobs import Launcher, LaunchOptions
 from cnn_core.launch.local import LocalLauncher, default_slots
+from cnn_core.launch.option_checks import check_options
 
 LAUNCHERS = ("local", "ray", "slurm")
 
@@ -19,10 +20,15 @@ def make_launcher(
     """
     match name:
         case "local":
-            if options:
-                raise UserError(
-                    f"the local launcher has no option '{printable(next(iter(options)))}'"
-                )
+            check_options(name, options, {})
             return LocalLauncher(workers or default_slots(), device)
+        case "ray":
+            from cnn_core.launch.ray_cluster import RayLauncher
+
+            return RayLauncher(workers, device, options)
+        case "slurm":
+            from cnn_core.launch.slurm import SlurmLauncher
+
+            return SlurmLauncher(workers, device, options, folder)
         case _:
             raise UserError(f"unknown launcher '{printable(name)}'{did_you_mean(name, LAUNCHERS)}")

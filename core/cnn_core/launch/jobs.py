@@ -34,6 +34,8 @@ class Running(Protocol):
     """A job on its way: it waits for a machine, runs, or has ended."""
 
     job: Job
+    id: str
+    """What its launcher calls it: a process, an actor of Ray, a job of SLURM."""
 
     def poll(self) -> int | None:
         """Return its exit code, None while it has none; below 0 where a signal ended it."""

@@ -13,7 +13,7 @@ from cnn_core.launch.parent import PARENT
 
 
 class LocalLauncher(Launcher):
-    """Starts each job at once, in a free slot of the machine.
+    """Starts each job at once.
 
     A job ends with a checkpoint when this process does, however that happens.
     """
@@ -23,12 +23,10 @@ class LocalLauncher(Launcher):
 
         Where ``device`` leaves the choice open, each is given one of the GPUs.
         """
-        gpus = visible_gpus() if device in ("auto", "cuda") else []
+        self._gpus = visible_gpus() if device in ("auto", "cuda") else []
+        self._jobs: list[LocalJob] = []
         self.workers = slots
-        cpus = max(1, available_cpus() // slots)
-        self.share = Share(gpus=1 if gpus else 0, cpus=cpus)
-        self._gpus: list[str | None] = [gpus[n % len(gpus)] if gpus else None for n in range(slots)]
-        self._taken: dict[int, LocalJob] = {}
+        self.share = Share(gpus=1 if self._gpus else 0, cpus=max(1, available_cpus() // slots))
 
     def __enter__(self) -> Self:
         return self
@@ -37,30 +35,28 @@ class LocalLauncher(Launcher):
         pass
 
     def start(self, jobs: Sequence[Job]) -> list[Running]:
-        """Start the jobs, each with the GPU of its slot."""
+        """Start the jobs, each with the GPU that fewest others use."""
         return [self._start(job) for job in jobs]
 
     def _start(self, job: Job) -> "LocalJob":
-        slot = next(
-            n for n in range(len(self._gpus)) if n not in self._taken or self._taken[n].ended
-        )
-        gpu = self._gpus[slot]
-        devices = None if gpu is None else [gpu]
-        variables = environment(self.share.cpus, devices) | {PARENT: str(os.getpid())}
-        self._taken[slot] = LocalJob(job, variables)
-        return self._taken[slot]
+        self._jobs = [running for running in self._jobs if running.poll() is None]
+        taken = [running.gpu for running in self._jobs]
+        gpu = min(self._gpus, key=taken.count, default=None)
+        self._jobs.append(LocalJob(job, self.share.cpus, gpu))
+        return self._jobs[-1]
 
 
 class LocalJob(Running):
     """A process of its own, outside the terminal's process group."""
 
-    def __init__(self, job: Job, variables: dict[str, str]) -> None:
-        self.job = job
+    def __init__(self, job: Job, threads: int, gpu: str | None) -> None:
+        self.job, self.gpu = job, gpu
+        variables = environment(threads, None if gpu is None else [gpu])
         try:
             with job.log.open("ab") as log:
                 self._process = subprocess.Popen(
                     command_line(job),
-                    env=variables,
+                    env=variables | {PARENT: str(os.getpid())},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -68,16 +64,7 @@ class LocalJob(Running):
                 )
         except OSError as error:
             raise UserError(f"{printable(job.name)}: {error.strerror}") from error
-
-    @property
-    def pid(self) -> int:
-        """The number of its process."""
-        return self._process.pid
-
-    @property
-    def ended(self) -> bool:
-        """Whether the process has ended."""
-        return self.poll() is not None
+        self.id = f"process {self._process.pid}"
 
     def poll(self) -> int | None:
         """Return the process's exit code."""

@@ -76,17 +76,25 @@ def is_live(run_dir: Path) -> bool:
     owner = _owner(run_dir)
     if owner is not None and owner.host != _host():
         return _beats_elsewhere(owner)
+    locked = is_locked(run_dir / LOCK)
+    if locked is None:  # a file system without locks
+        return owner is not None and owner.age_s < STALE_S
+    return locked
+
+
+def is_locked(path: Path) -> bool | None:
+    """Return whether a process holds the lock on a file, None where the file system has none."""
     try:
-        descriptor = os.open(run_dir / LOCK, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False  # never locked, or not ours to look at
     try:
-        # Shared, so that two probes at once don't take each other for a writer.
+        # Shared, so that two probes at once don't take each other for a holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # a file system without locks
-        return owner is not None and owner.age_s < STALE_S
+    except OSError:
+        return None
     finally:
         os.close(descriptor)
     return False

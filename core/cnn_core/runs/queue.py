@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnn_core.errors import UserError, did_you_mean, printable
-from cnn_core.files import Stamp, stamp_of, write_atomically
+from cnn_core.files import Stamp, stamp_of, write_atomically, write_text_atomically
 from cnn_core.runs.directory import is_run_id, run_ids
 from cnn_core.runs.encoding import json_bytes
-from cnn_core.runs.lock import is_live
+from cnn_core.runs.lock import is_live, is_locked
 from cnn_core.runs.rows import RowReader
 
 if TYPE_CHECKING:
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 QUEUE = ".queue.json"
 _LOCK = ".queue.lock"
 _HOLDER = ".queue.holder"
+_SLOTS = ".queue.slots"
 _WAITING = ("queued", "stopped", "interrupted", "failed")
 # Changes take milliseconds; a process that was suspended in the middle of one is told of.
 _PATIENCE_S = 10.0
+_PROBE_S = 1.0
 
 
 class QueueHold:
@@ -116,12 +118,31 @@ class Queue:
 
         lock = FileLock(self._runs_dir / _HOLDER, thread_local=False)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_PROBE_S)  # a look at it holds it for microseconds
+            (self._runs_dir / _SLOTS).unlink(missing_ok=True)
         except Timeout:
             return None
         except OSError as error:
             raise self._unwritable(error) from error
         return QueueHold(lock)
+
+    def slots(self) -> int | None:
+        """Return how many runs the process that trains the queue trains at once.
+
+        None where no process does, or one by one in itself.
+        """
+        try:
+            wanted = int((self._runs_dir / _SLOTS).read_text())
+        except (OSError, ValueError):
+            return None
+        return wanted if is_locked(self._runs_dir / _HOLDER) else None
+
+    def set_slots(self, count: int) -> None:
+        """Tell the process that trains the queue how many runs to train at once; 0: no more."""
+        try:
+            write_text_atomically(self._runs_dir / _SLOTS, str(count), sync=False)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _check_listed(self, run_id: str) -> None:
         if run_id not in self._listed():

@@ -39,14 +39,15 @@ def new_run(runs_dir: Path, experiment: Experiment) -> Path:
     return create_run(runs_dir, experiment.name, to_toml(experiment), describe_environment())
 
 
-def check_startable(experiment: Experiment, data_dir: Path, device: str) -> None:
+def check_startable(experiment: Experiment, data_dir: Path, device: str | None) -> None:
     """Raise the UserError that training would end with, before anything is written.
 
     Looks for the device, the trackers' packages, the file of weights, the data set, a possible
     split, and builds the network without memory; weights and pixels are not read, nor are weights
     downloaded.
     """
-    resolve_precision(experiment.train.precision, resolve_device(device))
+    if device is not None:
+        resolve_precision(experiment.train.precision, resolve_device(device))
     check_trackers(experiment.tracking)
     if experiment.model.weights not in ("none", "imagenet"):
         weights_file(BACKBONES[experiment.model.backbone], experiment.model.weights)

@@ -10,10 +10,19 @@ from rich.text import Text
 from cnn_core.errors import CnnTuiError, UserError
 from cnn_core.locations import cache_dir
 from cnn_tui.commands.runs import STATUS_STYLES
-from cnn_tui.options import DataDir, Device, Json, RunsDir
+from cnn_tui.options import (
+    DataDir,
+    Device,
+    Json,
+    LauncherName,
+    LaunchSettings,
+    RunsDir,
+    launch_options,
+)
 from cnn_tui.output import narrate, print_facts, print_json, print_table, working
 
 if TYPE_CHECKING:
+    from cnn_core.launch.jobs import Launcher
     from cnn_core.runs.queue import Queue
     from cnn_core.training.control import Control
 
@@ -28,6 +37,18 @@ def queue(
     detach: Annotated[bool, typer.Option("--detach", help="With --train: in the background.")] = (
         False
     ),
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="With --train: N at a time, each in a process of its own; one for each GPU.",
+            show_default=False,
+        ),
+    ] = None,
+    launcher: LauncherName = None,
+    options: LaunchSettings = None,
     _headless: Annotated[
         bool, typer.Option("--headless", help="Without the app, as --train always is.")
     ] = False,
@@ -35,13 +56,17 @@ def queue(
 ) -> None:
     """List the runs that wait, the next one first, or train them.
 
-    `cnn-tui run PRESET --queue` adds one. Ctrl-C stops the run in training with a checkpoint and
+    `cnn-tui run PRESET --queue` adds one. Ctrl-C stops what is in training with a checkpoint and
     leaves the others waiting; a run that fails does not keep them from theirs.
     """
     from cnn_core.runs.queue import Queue
 
     if detach and not train:
         raise UserError("--detach trains in the background: give it with --train")
+    if (workers or launcher or options) and not train:
+        raise UserError("--workers, --launcher and --option say how to train: give --train too")
+    if options and not launcher:
+        raise UserError("--option is for a launcher: give it with --launcher")
     if train and as_json:
         raise UserError("--json lists the queue; it does not go with --train")
     waiting = Queue(runs_dir)
@@ -51,18 +76,46 @@ def queue(
     if not waiting.ids():
         narrate("no run waits")
         return
+    launching = _launching(workers, launcher, options, runs_dir, device)
     hold = waiting.try_hold()
     if hold is None:
         raise UserError(f"another process trains the queue of {runs_dir}")
     if detach:
         hold.release()
-        _detach(waiting, runs_dir, data_dir, device)
+        _detach(waiting, runs_dir, data_dir, device, workers, launcher, options)
         return
     try:
-        code = _train(waiting, runs_dir, data_dir, device)
+        if launching is None:
+            code = _train(waiting, runs_dir, data_dir, device)
+        else:
+            from cnn_tui.queue_slots import QueueSlots
+
+            with launching as made:
+                name = launcher or "local"
+                code = QueueSlots(waiting, runs_dir, made, name, (data_dir, device)).train()
     finally:
         hold.release()
     raise typer.Exit(code)
+
+
+def _launching(
+    workers: int | None,
+    name: str | None,
+    options: list[str] | None,
+    runs_dir: Path,
+    device: str,
+) -> "Launcher | None":
+    """Return what trains several runs at a time, None where this process does, one by one."""
+    from cnn_core.launch.choose import make_launcher
+    from cnn_core.launch.local import visible_gpus
+
+    several = device in ("auto", "cuda") and len(visible_gpus()) > 1
+    if workers is None and name is None and not several:
+        return None
+    given = launch_options(options)
+    return make_launcher(
+        name or "local", workers=workers, device=device, options=given, folder=runs_dir
+    )
 
 
 def _list(waiting: "Queue", runs_dir: Path, *, as_json: bool) -> None:
@@ -91,13 +144,24 @@ def _list(waiting: "Queue", runs_dir: Path, *, as_json: bool) -> None:
     print_table(columns, cells, right=["#", "epoch"], fold=["run"])
 
 
-def _detach(waiting: "Queue", runs_dir: Path, data_dir: Path, device: str) -> None:
+def _detach(
+    waiting: "Queue",
+    runs_dir: Path,
+    data_dir: Path,
+    device: str,
+    workers: int | None,
+    launcher: str | None,
+    options: list[str] | None,
+) -> None:
     from cnn_tui.background import train_queue_in_background
     from cnn_tui.workplace import Workplace
 
     place = Workplace(runs_dir.absolute(), data_dir.absolute(), cache_dir(), device)
+    how = ["--workers", str(workers)] if workers else []
+    how += ["--launcher", launcher] if launcher else []
+    how += [part for option in options or () for part in ("--option", option)]
     with working("starting in the background"):
-        train_queue_in_background(place, waiting, first=None)
+        train_queue_in_background(place, waiting, first=None, how=how)
     narrate("the runs that wait are trained in the background")
 
 
@@ -107,6 +171,7 @@ def _train(waiting: "Queue", runs_dir: Path, data_dir: Path, device: str) -> int
         import cnn_core.runs.session  # noqa: F401  (before the first run is taken)
         from cnn_core.training.control import Control
         from cnn_tui import headless
+        from cnn_tui.queue_slots import waiting_text
 
     code = 0
     while True:
@@ -115,10 +180,10 @@ def _train(waiting: "Queue", runs_dir: Path, data_dir: Path, device: str) -> int
             run_id = waiting.take()
             if run_id is None:
                 return code
-            narrate(f"training {run_id}; {_waiting(waiting)} after it")
+            narrate(f"training {run_id}; {waiting_text(waiting)} after it")
             code = _train_one(runs_dir / run_id, control, data_dir, device) or code
         if signalled.is_set():
-            narrate(f"{_waiting(waiting)} still")
+            narrate(f"{waiting_text(waiting)} still")
             return headless.EXIT_CODES["stopped"]
 
 
@@ -141,8 +206,3 @@ def _train_one(run_dir: Path, control: "Control", data_dir: Path, device: str) -
     print_facts(result_rows(read_summary(run_dir), str(run_dir)))
     sys.stdout.write("\n")
     return int(finished.status in ("failed", "diverged"))
-
-
-def _waiting(queue: "Queue") -> str:
-    count = len(queue.ids())
-    return f"{count} {'run waits' if count == 1 else 'runs wait'}"

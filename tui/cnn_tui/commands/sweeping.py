@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import printable
 from cnn_core.locations import cache_dir
-from cnn_tui.options import DataDir, Device, Json, RunsDir, one_of
+from cnn_tui.options import (
+    DataDir,
+    Device,
+    Json,
+    LauncherName,
+    LaunchSettings,
+    RunsDir,
+    launch_options,
+)
 from cnn_tui.output import narrate, print_json, print_table, working
 
 if TYPE_CHECKING:
@@ -30,25 +38,12 @@ def sweep(
     name: SweepName,
     runs_dir: RunsDir,
     data_dir: DataDir,
-    launcher: Annotated[
-        str | None,
-        typer.Option(
-            "--launcher",
-            metavar="local|ray|slurm",
-            parser=one_of("--launcher", "local", "ray", "slurm"),
-            help="Where trials are trained.",
-        ),
-    ] = None,
+    launcher: LauncherName = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", metavar="N", min=1, help="Trials in training at once."),
     ] = None,
-    options: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option", metavar="KEY=VALUE", help="Option of the launcher; may be repeated."
-        ),
-    ] = None,
+    options: LaunchSettings = None,
     trials: Annotated[
         int | None,
         typer.Option("--trials", metavar="N", min=1, help="Number of trials, also to extend it."),
@@ -77,7 +72,7 @@ def sweep(
         open_sweep(runs_dir, name).request_stop()
         narrate(f"asked {printable(name)} to stop")
         return
-    launch = {"launcher": launcher, "workers": workers, "options": _parsed(options)}
+    launch = {"launcher": launcher, "workers": workers, "options": launch_options(options)}
     given = {key: value for key, value in launch.items() if value}
 
     def check(sweep: "Sweep", base: dict[str, Any]) -> None:
@@ -262,19 +257,6 @@ def _detach(folder: "SweepFolder", data_dir: Path, device: str) -> None:
 
     drive_in_background(folder, data_dir, device)
     sys.stdout.write(f"{folder.sweep.name}\n")
-
-
-def _parsed(options: list[str] | None) -> dict[str, Any]:
-    """Return launcher options as values: numbers and true are what TOML takes them for."""
-    from cnn_core.preset_files import option_value
-
-    parsed = {}
-    for option in options or ():
-        key, equals, value = option.partition("=")
-        if not equals or not key.strip():
-            raise UserError(f"--option {printable(option)}: expected KEY=VALUE")
-        parsed[key.strip()] = option_value(value)
-    return parsed
 
 
 def _brief(reader: "SweepReader", results: "SweepResults") -> dict[str, Any]:

@@ -2,14 +2,28 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from cnn_core.errors import UserError
-from cnn_tui.options import DataDir, Device, Json, PresetName, RunName, RunsDir, Settings
+from cnn_tui.options import (
+    DataDir,
+    Device,
+    Json,
+    LauncherName,
+    LaunchSettings,
+    PresetName,
+    RunName,
+    RunsDir,
+    Settings,
+    launch_options,
+)
 from cnn_tui.output import has_terminal, narrate, working
 from cnn_tui.together import train_together
+
+if TYPE_CHECKING:
+    from cnn_tui.sending import Destination
 
 Headless = Annotated[
     bool, typer.Option("--headless", help="Train without the app, as without a terminal.")
@@ -36,11 +50,14 @@ def run(
     queue: Annotated[
         bool, typer.Option("--queue", help="Let it wait in the queue; print the run's id.")
     ] = False,
+    launcher: LauncherName = None,
+    options: LaunchSettings = None,
     as_json: Json = False,
 ) -> None:
     """Train as a preset says, in the app or (--headless) without it.
 
-    Headless, Ctrl-C stops with a checkpoint, from which `cnn-tui resume` goes on.
+    Headless, Ctrl-C stops with a checkpoint, from which `cnn-tui resume` goes on. With --launcher
+    the run is sent there and its id printed; with --headless too, its end is waited for.
     """
     from cnn_core.preset_files import load_experiment
     from cnn_core.training.joining import launched
@@ -48,10 +65,13 @@ def run(
     if queue and (detach or as_json):
         raise UserError("--queue only lets the run wait: give it without --detach and --json")
     place = launched()
-    if place is not None and (queue or detach):
-        raise UserError("--queue and --detach: not for a run that torchrun starts")
+    if place is not None and (queue or detach or launcher):
+        raise UserError("--queue, --detach and --launcher: not for a run that torchrun starts")
+    if launcher and (queue or as_json):
+        raise UserError("--launcher sends the run away: give it without --queue and --json")
+    to = _destination(launcher, options, runs_dir, device)
 
-    def begin(device: str = device) -> Path:
+    def begin(device: str | None = device) -> Path:
         experiment = load_experiment(preset, settings, name=name, tags=tags or ())
         with working("loading torch and looking for the data"):
             from cnn_core.runs.session import check_startable, new_run
@@ -61,12 +81,18 @@ def run(
 
     if place is not None:
         train_together(place, begin, data_dir=data_dir, device=device, as_json=as_json)
-    run_dir = begin()
+    # Another machine has other devices.
+    run_dir = begin(device if to is None or to.here else None)
     if queue:
         from cnn_core.runs.queue import Queue
 
         Queue(runs_dir).add(run_dir.name)
         sys.stdout.write(f"{run_dir.name}\n")
+        return
+    if to is not None:
+        sys.stdout.write(f"{run_dir.name}\n")
+        sys.stdout.flush()
+        _send(run_dir, to, data_dir, device, wait=headless)
         return
     if detach:
         from cnn_tui.background import start_in_background
@@ -86,21 +112,35 @@ def resume(
     data_dir: DataDir,
     device: Device = "auto",
     headless: Headless = False,
+    launcher: LauncherName = None,
+    options: LaunchSettings = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with a run that was stopped or interrupted, exactly where it ended."""
+    """Go on with a run that was stopped or interrupted, exactly where it ended.
+
+    With --launcher it goes on there; with --headless too, its end is waited for.
+    """
     from cnn_core.runs.directory import find_run
     from cnn_core.runs.resumable import check_resumable
     from cnn_core.training.joining import launched
+
+    place = launched()
+    if launcher and (as_json or place is not None):
+        raise UserError(
+            "--launcher sends the run away: give it without --json, and not for torchrun to start"
+        )
 
     def begin(_device: str = device) -> Path:
         run_dir = find_run(runs_dir, run)
         check_resumable(run_dir)
         return run_dir
 
-    if (place := launched()) is not None:
+    if place is not None:
         train_together(place, begin, data_dir=data_dir, device=device, as_json=as_json)
     run_dir = begin()
+    if (to := _destination(launcher, options, runs_dir, device)) is not None:
+        _send(run_dir, to, data_dir, device, wait=headless)
+        return
     if not headless and not as_json and has_terminal():
         _show_in_app(run_dir, runs_dir, data_dir, device)
     _train(run_dir, data_dir, device, as_json=as_json)
@@ -124,6 +164,42 @@ def pause(run: RunName, runs_dir: RunsDir) -> None:
 def unpause(run: RunName, runs_dir: RunsDir) -> None:
     """Let a paused run go on."""
     _ask(runs_dir, run, "unpause")
+
+
+def _destination(
+    launcher: str | None, options: list[str] | None, runs_dir: Path, device: str
+) -> "Destination | None":
+    """Return where to send a run, None where it is not to be sent; UserError for mistakes."""
+    if launcher is None:
+        if options:
+            raise UserError("--option is for a launcher: give it with --launcher")
+        return None
+    from cnn_tui.sending import Destination
+
+    to = Destination(launcher, launch_options(options))
+    to.launcher_for(runs_dir, device)
+    return to
+
+
+def _send(run_dir: Path, to: "Destination", data_dir: Path, device: str, *, wait: bool) -> None:
+    """Hand the run over; with ``wait``, wait for its end and exit with its code."""
+    from cnn_tui.sending import attend, send
+
+    if not wait:
+        with working(f"sending it to {to.launcher}"):
+            told = send(run_dir, to, data_dir=data_dir, device=device)
+        narrate(told)
+        return
+    import signal
+    import threading
+
+    from cnn_tui.signals import handling, leave_terminal
+
+    asked = threading.Event()
+    stop = {signal.SIGINT: lambda *_: asked.set(), signal.SIGTERM: lambda *_: asked.set()}
+    with handling(stop | {signal.SIGHUP: lambda *_: leave_terminal()}):
+        code = attend(run_dir, to, asked, data_dir=data_dir, device=device)
+    raise typer.Exit(code if code >= 0 else 128 - code)
 
 
 def _ask(runs_dir: Path, reference: str, kind: str) -> None:

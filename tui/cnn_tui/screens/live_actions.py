@@ -30,6 +30,7 @@ _WHEN: dict[str, tuple[str, ...]] = {
     "start": ("queued",),
     "resume": ("stopped", "interrupted", "failed"),
     "background": ("queued", "stopped", "interrupted", "failed"),
+    "send": ("queued", "stopped", "interrupted", "failed"),
 }
 
 
@@ -58,6 +59,7 @@ class LiveActions(Page):
             id="live.background",
             tooltip="Train it in a process of its own, which outlives this one",
         ),
+        Binding("S", "send", "Send to…", id="live.send", tooltip="Train it on Ray, by SLURM, here"),
         Binding("t", "tags", "Tags", id="live.tags", show=False, tooltip="Words to find it by"),
         Binding("n", "note", "Note", id="live.note", show=False, tooltip="Write a note on the run"),
         Binding("c", "compare", "Compare", id="live.compare", tooltip="Beside another run"),
@@ -159,6 +161,20 @@ class LiveActions(Page):
         self.tell("starting in the background")
         if why := await asyncio.to_thread(start):
             self.tell_error(why)
+
+    @work(exclusive=True, group="background", exit_on_error=False)
+    async def action_send(self) -> None:
+        """Ask where to train the run, and send it there."""
+        from cnn_tui.screens.send import SendTo, send_runs
+
+        def check() -> bool:
+            check_resumable(self.run_dir)
+            return True
+
+        if self.attempt(check):
+            to = await self.app.push_screen_wait(SendTo(self.run_dir.name))
+            if to is not None:
+                await send_runs(self, [self.run_dir], to)
 
     def action_tags(self) -> None:
         """Change the words to find the run by."""

@@ -23,13 +23,15 @@ from cnn_tui.screens.page import Page
 from cnn_tui.screens.pick import PickPreset
 from cnn_tui.screens.pick_value import value_picker
 from cnn_tui.screens.save_preset import SavePreset
+from cnn_tui.screens.send import SendTo
+from cnn_tui.sending import send
 from cnn_tui.suggest import PathSuggester
 from cnn_tui.widgets.form_view import FieldRow, FormView
 from cnn_tui.widgets.one_of import OneOf
 from cnn_tui.widgets.preview_panel import PreviewPanel
 from cnn_tui.widgets.title_bar import TitleBar
 
-How = Literal["here", "background", "queue"]
+How = Literal["here", "background", "queue", "send"]
 
 
 class NewPage(Page):
@@ -56,6 +58,8 @@ split, the network, the learning rate and samples of what would be trained.
                 tooltip="Train this in a process of its own, which outlives the app"),
         Binding("f7", "start('queue')", "Queue", id="new.queue",
                 tooltip="Make the run and let it wait its turn"),
+        Binding("f10", "start('send')", "Send to…", id="new.send",
+                tooltip="Train this on Ray, by SLURM, or in a process here"),
         Binding("f2", "save", "Save", id="new.save",
                 tooltip="Save this as a preset, a file of your own"),
         Binding("f4", "load", "Preset", id="new.load",
@@ -251,11 +255,15 @@ split, the network, the learning rate and samples of what would be trained.
 
     async def _start(self, form: Form, how: How) -> None:
         place = self.cnn_app.workplace
+        to = await self.app.push_screen_wait(SendTo("the new run")) if how == "send" else None
+        if how == "send" and to is None:
+            return
         self._starting = True
         self._tell_problem("checking…")
         try:
             experiment = form.experiment()
-            await asyncio.to_thread(check, experiment, place)
+            elsewhere = to is not None and not to.here
+            await asyncio.to_thread(check, experiment, place, elsewhere=elsewhere)
             if not self.is_active:
                 self._tell_problem("not started: another window was opened meanwhile")
                 return
@@ -263,6 +271,11 @@ split, the network, the learning rate and samples of what would be trained.
             if how == "background":
                 await asyncio.to_thread(
                     start_in_background, run_dir, data_dir=place.data_dir, device=place.device
+                )
+            elif to is not None:
+                self._tell_problem(f"sending it to {to.launcher}…")
+                await asyncio.to_thread(
+                    send, run_dir, to, data_dir=place.data_dir, device=place.device
                 )
         except Exception as error:  # noqa: BLE001  (told, whatever it is; nothing is trained)
             self._tell_problem(sentence(error))
@@ -274,7 +287,7 @@ split, the network, the learning rate and samples of what would be trained.
         match how:
             case "here":
                 app.train(run_dir)
-            case "background":
+            case "background" | "send":
                 app.open_run(run_dir)
             case "queue":
                 app.enqueue(run_dir)

@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cnn_core.errors import CnnTuiError
+from cnn_core.errors import CnnTuiError, UserError
 from cnn_core.runs.index import Row
+from cnn_tui.background import train_queue_in_background
 from cnn_tui.output import literal
 from cnn_tui.queue_reader import QueueLook, QueueReader
 from cnn_tui.queue_tables import live_table, waiting_table
 from cnn_tui.screens.following import FollowingPage
+from cnn_tui.screens.slots_prompt import SlotsPrompt
 from cnn_tui.widgets.list_table import ListTable
 from cnn_tui.widgets.title_bar import TitleBar
 
@@ -40,6 +42,9 @@ The runs below wait; they are trained one after another, by this app or by
 `K` and `J` (or shift and an arrow, or the mouse: drag a row) change the order, `x` takes a run out
 of the queue: it is kept and can be put back. `s` starts a run now if nothing trains here. `h`
 holds the queue, so that nothing more is started, and lets it go on again.
+
+`w` trains several at a time in slots, each run in a process of its own (one for each GPU, say),
+and all of that outlives the app; `w` again changes their number, 0 lets no further run begin.
 """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,6 +76,13 @@ holds the queue, so that nothing more is started, and lets it go on again.
             tooltip="Start no further run, or let the queue go on",
         ),
         Binding(
+            "w",
+            "slots",
+            "Slots",
+            id="queue.slots",
+            tooltip="Train several of them at a time, each in a process of its own",
+        ),
+        Binding(
             "e", "clone", "Clone", id="queue.clone", tooltip="A new experiment from this run's"
         ),
     ]
@@ -83,7 +95,7 @@ holds the queue, so that nothing more is started, and lets it go on again.
 
     def compose_page(self) -> Iterable[Widget]:
         """Put what trains above what waits."""
-        yield Static("Training now", classes="heading")
+        yield Static("Training now", id="now-heading", classes="heading")
         yield ListTable(id="now")
         yield Static(id="idle", classes="line muted")
         yield Static("Waiting", classes="heading")
@@ -123,6 +135,8 @@ holds the queue, so that nothing more is started, and lets it go on again.
         now = self.query_one("#now", ListTable)
         now.set_class(not live, "-absent")
         look, width = self._look, self.size.width
+        slots = "" if look.slots is None else f" · slots of the queue: {look.slots}"
+        self._say("now-heading", f"Training now{slots}")
         now.show(*live_table(look, self._trained_here, self.app.theme_variables, width))
         here = self._trained_here
         begins = f"{here} begins" if here else "nothing is trained now"
@@ -144,6 +158,8 @@ holds the queue, so that nothing more is started, and lets it go on again.
         slot = self.cnn_app.slot
         if not self._waiting:
             return _EMPTY
+        if self._look is not None and self._look.slots is not None:
+            return "they start as slots become free, in the order below; w changes their number"
         if not slot.queue_on:
             return "held: this app starts none of them; h lets the queue go on"
         if slot.busy:
@@ -223,6 +239,31 @@ holds the queue, so that nothing more is started, and lets it go on again.
         if not self._waiting:  # else the line above those says it
             held = "held: no run that is queued elsewhere starts here"
             self.tell("runs that come to wait start here" if slot.queue_on else held)
+        self.look_now()
+
+    @work(exclusive=True, group="slots", exit_on_error=False)
+    async def action_slots(self) -> None:
+        """Ask for a number of slots; let a process train so many, or tell the one that does."""
+        app, queue = self.cnn_app, self.cnn_app.slot.queue
+        present = await asyncio.to_thread(queue.slots)
+        if present is None and app.slot.busy and app.slot.queue_on:
+            self.tell_error("this app trains the queue, one by one: h holds it; then ask again")
+            return
+        answer = await self.app.push_screen_wait(SlotsPrompt(present))
+        if answer is None:
+            return
+
+        def change() -> None:
+            if present is not None and queue.slots() is not None:
+                queue.set_slots(int(answer))
+            elif not train_queue_in_background(app.workplace, queue, how=["--workers", answer]):
+                raise UserError("no run waits")
+
+        app.slot.queue_on = False
+        try:
+            await asyncio.to_thread(change)
+        except (CnnTuiError, OSError) as error:
+            self.tell_error(error)
         self.look_now()
 
     def action_clone(self) -> None:

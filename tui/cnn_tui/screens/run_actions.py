@@ -24,7 +24,7 @@ _TYPED = 40
 _NEED_A_RUN = frozenset(
     {
         *("open", "inspect", "clone", "resume", "stop", "pause", "compare"),
-        *("delete", "queue", "tags", "note", "rename", "copy"),
+        *("delete", "queue", "send", "tags", "note", "rename", "copy"),
     }
 )
 
@@ -50,6 +50,7 @@ class RunActions(FollowingPage):
             tooltip="Delete the run, or all selected ones; asks first",
         ),
         Binding("Q", "queue", "Queue run", show=False, id="runs.queue", tooltip="Let it wait"),
+        Binding("S", "send", "Send to…", id="runs.send", tooltip="Train it on Ray, by SLURM, here"),
         Binding("t", "tags", "Tags", show=False, id="runs.tags", tooltip="Words to find it by"),
         Binding("m", "note", "Note", show=False, id="runs.note", tooltip="Write a note on the run"),
         Binding("R,f2", "rename", "Rename", show=False, id="runs.rename", tooltip="Name the run"),
@@ -148,6 +149,22 @@ class RunActions(FollowingPage):
                 added += 1
         if added:
             self.tell("The run waits in the queue" if added == 1 else f"{added} runs wait")
+            self.look_now()
+
+    @work(exclusive=True, group="action", exit_on_error=False)
+    async def action_send(self) -> None:
+        """Ask where to train the run, or the selected ones, and send them there."""
+        from cnn_tui.screens.send import SendTo, send_runs
+
+        rows = self._meant()
+        for row in rows:
+            if row["status"] in (*_ALIVE, "finished", "diverged"):
+                self.tell_error(f"{row['name']} is {row['status']}: nothing to train")
+                return
+        what = str(rows[0]["name"]) if len(rows) == 1 else f"{len(rows)} runs"
+        to = await self.app.push_screen_wait(SendTo(what))
+        if to is not None:
+            await send_runs(self, [self._folder(row) for row in rows], to)
             self.look_now()
 
     # --- labels --------------------------------------------------------------------------------
