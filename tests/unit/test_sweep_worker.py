@@ -6,6 +6,7 @@ import pytest
 
 from cnn_core.preset_files import to_toml
 from cnn_core.runs.directory import list_runs
+from cnn_core.runs.lock import RunLock
 from cnn_core.runs.reader import read_events, read_summary
 from cnn_core.runs.session import train_run
 from cnn_core.search.folder import SweepFolder, begin_sweep
@@ -125,6 +126,25 @@ def test_a_run_whose_end_was_not_told_is_not_trained_again(begin, worker, lab):
     assert [type(one) for one in told][:2] == [TrialEnded, TrialBegan]
     assert (told[0].index, told[0].outcome, told[0].run) == (0, "finished", run_dir.name)
     assert len(list_runs(folder.runs_dir)) == 3
+
+
+def test_a_run_that_another_machine_holds_is_left_to_it(begin, worker, monkeypatch):
+    # As where locks are not shared by machines: the claim is free, and the run looks unheld.
+    monkeypatch.setattr("cnn_core.search.study.is_live", lambda _run_dir: False)
+    folder = begin('"optim.lr" = {values = [0.05]}\n')
+    study = Study(folder)
+    claim = study.claim()
+    run_dir = worker(folder)._run_of(claim)
+    study.leave(claim)
+    told = []
+    with RunLock(run_dir):
+        here = worker(folder)
+        for one in here.work():
+            told.append(one)
+            if isinstance(one, TrialEnded):
+                here.stop()
+    assert told[-1].outcome is None
+    assert [trial.state.name for trial in study.trials().values()] == ["RUNNING"]
 
 
 def test_a_trial_that_kills_its_process_is_given_up(begin, worker):
