@@ -46,6 +46,8 @@ def test_the_version(cli):
         ["show", "last"],
         ["presets"],
         ["queue", "--json"],
+        ["sweeps", "--json"],
+        ["sweeps", "--shipped"],
     ],
     ids=" ".join,
 )

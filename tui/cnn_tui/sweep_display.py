@@ -35,6 +35,7 @@ def follow(drive: Drive, reader: SweepReader) -> SweepResults:
         _Display(reader) as display,
     ):
         end_with_parent()
+        told = False
         while True:
             if asked.is_set():
                 asked.clear()
@@ -48,6 +49,9 @@ def follow(drive: Drive, reader: SweepReader) -> SweepResults:
             display.show(results)
             if not drive.poll(results):
                 break
+            if drive.waiting and not told:
+                told = True
+                display.say("waiting for trials that others train; Ctrl-C leaves them to it")
             asked.wait(_INTERVAL_S)
         results = reader.read()
         display.show(results)
