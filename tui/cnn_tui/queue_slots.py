@@ -1,9 +1,6 @@
 """The queue trained several runs at a time, each in a process of its own."""
 
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 
 from cnn_core.errors import UserError
 from cnn_core.launch.jobs import Launcher, Running
@@ -12,7 +9,7 @@ from cnn_core.runs.queue import Queue
 from cnn_core.runs.reader import read_summary
 from cnn_tui.output import narrate, print_facts
 from cnn_tui.sending import job_of, start_job
-from cnn_tui.signals import handling, leave_terminal
+from cnn_tui.signals import asked_by_signals
 from cnn_tui.wording import result_rows
 
 _LOOK_S = 0.2
@@ -39,16 +36,8 @@ class QueueSlots:
 
         Ctrl-C and SIGTERM stop all of them with checkpoints, and once more at once.
         """
-        asked = threading.Event()
-
-        def ask(_number: int, _frame: FrameType | None) -> None:
-            asked.set()
-
-        def hang_up(_number: int, _frame: FrameType | None) -> None:
-            leave_terminal()
-
         self._queue.set_slots(self._launcher.workers)
-        with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
+        with asked_by_signals() as asked:
             end_with_parent()
             while True:
                 if asked.is_set():

@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -19,6 +20,21 @@ def handling(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def asked_by_signals() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and SIGTERM set inside the block; without its terminal this goes on."""
+    asked = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        leave_terminal()
+
+    with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
+        yield asked
 
 
 def leave_terminal() -> None:

@@ -1,9 +1,6 @@
 """A sweep in progress, shown without the app: a line for each trial that ended, and a bar."""
 
-import signal
 import sys
-import threading
-from types import FrameType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -12,7 +9,7 @@ from cnn_core.search.drive import Drive
 from cnn_core.search.results import SweepReader, SweepResults, TrialRow
 from cnn_core.search.sweep_config import name_of
 from cnn_tui.output import literal, narrate_on, stderr
-from cnn_tui.signals import handling, leave_terminal
+from cnn_tui.signals import asked_by_signals
 
 _INTERVAL_S = 0.5
 
@@ -22,18 +19,7 @@ def follow(drive: Drive, reader: SweepReader) -> SweepResults:
 
     Ctrl-C and SIGTERM ask the workers to stop with checkpoints, and once more to end at once.
     """
-    asked = threading.Event()
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
-
-    def hang_up(_number: int, _frame: FrameType | None) -> None:
-        leave_terminal()
-
-    with (
-        handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}),
-        _Display(reader) as display,
-    ):
+    with asked_by_signals() as asked, _Display(reader) as display:
         end_with_parent()
         told = False
         while True:

@@ -22,14 +22,6 @@ class Job:
     """Takes what the command prints; appended to."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Share:
-    """What each job gets of a machine."""
-
-    gpus: int
-    cpus: int
-
-
 class Running(Protocol):
     """A job on its way: it waits for a machine, runs, or has ended."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from cnn_core.errors import UserError, printable
-from cnn_core.launch.jobs import Job, Launcher, Running, Share, command_line, environment
+from cnn_core.launch.jobs import Job, Launcher, Running, command_line, environment
 from cnn_core.launch.parent import PARENT
 
 
@@ -26,7 +26,7 @@ class LocalLauncher(Launcher):
         self._gpus = visible_gpus() if device in ("auto", "cuda") else []
         self._jobs: list[LocalJob] = []
         self.workers = slots
-        self.share = Share(gpus=1 if self._gpus else 0, cpus=max(1, available_cpus() // slots))
+        self._threads = max(1, available_cpus() // slots)
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +42,7 @@ class LocalLauncher(Launcher):
         self._jobs = [running for running in self._jobs if running.poll() is None]
         taken = [running.gpu for running in self._jobs]
         gpu = min(self._gpus, key=taken.count, default=None)
-        self._jobs.append(LocalJob(job, self.share.cpus, gpu))
+        self._jobs.append(LocalJob(job, self._threads, gpu))
         return self._jobs[-1]
 
 

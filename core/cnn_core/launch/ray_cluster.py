@@ -13,7 +13,7 @@ from typing import Any, Self
 from cnn_core.errors import UserError, first_line, printable
 from cnn_core.extras import require
 from cnn_core.launch.attended import Attended
-from cnn_core.launch.jobs import Job, Launcher, LaunchOptions, Running, Share
+from cnn_core.launch.jobs import Job, Launcher, LaunchOptions, Running
 from cnn_core.launch.local import available_cpus, default_slots, visible_gpus
 from cnn_core.launch.option_checks import check_options
 
@@ -47,7 +47,6 @@ class RayLauncher(Launcher):
         self._gpus = float(options.get("gpus", on_cluster if self._address else shared))
         cpus = 1 if self._address else max(1, available_cpus() // self.workers)
         self._cpus = float(options.get("cpus", cpus))
-        self.share = Share(gpus=int(self._gpus), cpus=max(1, int(self._cpus)))
 
     def __enter__(self) -> Self:
         for name, value in _QUIET.items():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from cnn_core.errors import UserError, first_line, printable
 from cnn_core.extras import require
 from cnn_core.launch.attended import Attended
-from cnn_core.launch.jobs import Job, Launcher, LaunchOptions, Running, Share
+from cnn_core.launch.jobs import Job, Launcher, LaunchOptions, Running
 from cnn_core.launch.option_checks import check_options
 
 if TYPE_CHECKING:
@@ -51,8 +51,6 @@ class SlurmLauncher(Launcher):
     They outlive this process. One that SLURM preempts, or whose time is over, saves a checkpoint,
     is queued again and goes on from there.
     """
-
-    share = Share(gpus=0, cpus=1)
 
     def __init__(
         self, workers: int | None, device: str, options: LaunchOptions, folder: Path

@@ -190,14 +190,9 @@ def _send(run_dir: Path, to: "Destination", data_dir: Path, device: str, *, wait
             told = send(run_dir, to, data_dir=data_dir, device=device)
         narrate(told)
         return
-    import signal
-    import threading
+    from cnn_tui.signals import asked_by_signals
 
-    from cnn_tui.signals import handling, leave_terminal
-
-    asked = threading.Event()
-    stop = {signal.SIGINT: lambda *_: asked.set(), signal.SIGTERM: lambda *_: asked.set()}
-    with handling(stop | {signal.SIGHUP: lambda *_: leave_terminal()}):
+    with asked_by_signals() as asked:
         code = attend(run_dir, to, asked, data_dir=data_dir, device=device)
     raise typer.Exit(code if code >= 0 else 128 - code)
 
