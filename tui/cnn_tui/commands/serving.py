@@ -88,7 +88,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UserError(f"{place}: no such address here, such as 127.0.0.1: {error}") from error
     except OSError as error:
         hint = {
-            errno.EADDRINUSE: f"; --port {port % 65535 + 1} is another one, --port 0 takes any that is free",
+            errno.EADDRINUSE: f"; --port {port % 65535 + 1} is another one, 0 any free one",
             errno.EACCES: "; take a port above 1023",
             errno.EADDRNOTAVAIL: ": no address of this machine, such as 127.0.0.1",
         }.get(error.errno or 0, "")

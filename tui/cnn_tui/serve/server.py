@@ -21,8 +21,8 @@ from cnn_tui.signals import leave_terminal
 
 _HEARTBEAT_S = 30.0
 _LARGEST_MESSAGE_BYTES = 1 << 20
-_PATIENCE_S = 5.0
-"""How long the end waits for windows; who goes on then is training."""
+_PATIENCE_S = 3.0
+"""How long the end waits for browsers, and for windows: who goes on then is training."""
 
 _OURS, _TEXTUAL = files("cnn_tui.serve"), files("textual_serve") / "static"
 _FILES: dict[str, tuple[Traversable, str]] = {
@@ -105,21 +105,22 @@ class Server:
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         websocket = web.WebSocketResponse(
-            heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST_MESSAGE_BYTES
+            timeout=_PATIENCE_S, heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST_MESSAGE_BYTES
         )
         await websocket.prepare(request)
         if self._open >= self._most:
-            told = (
+            await _tell(
+                websocket,
                 f"All {self._most} windows are open, each a process of its own: close one and "
-                "load this page again. More at a time: cnn-tui serve --windows N."
+                "load this page again. More at a time: cnn-tui serve --windows N.",
             )
-            await websocket.send_bytes(told.encode())
-            await websocket.close()
             return websocket
         self._open += 1
         self._sockets.add(websocket)
         try:
             await self._show(websocket, _size(request))
+        except OSError as error:  # no process or no terminal to be had
+            await _tell(websocket, f"No window could be opened: {sentence(error)}")
         finally:
             self._sockets.discard(websocket)
             self._open -= 1
@@ -144,8 +145,8 @@ class Server:
             window.hang_up()
 
     async def _close_windows(self, _application: web.Application) -> None:
-        for websocket in list(self._sockets):
-            await websocket.close(code=WSCloseCode.GOING_AWAY)
+        ends = [websocket.close(code=WSCloseCode.GOING_AWAY) for websocket in self._sockets]
+        await asyncio.gather(*ends)
 
     async def _wait_for_windows(self) -> None:
         ends = [asyncio.create_task(process.wait()) for process in self._processes]
@@ -171,6 +172,12 @@ def _size(request: web.Request) -> tuple[int, int]:
         return int(request.query["width"]), int(request.query["height"])
     except (KeyError, ValueError):
         return 80, 24
+
+
+async def _tell(websocket: web.WebSocketResponse, text: str) -> None:
+    """Show a sentence where the app would be."""
+    await websocket.send_bytes(text.encode())
+    await websocket.close()
 
 
 async def _send(window: Window, websocket: web.WebSocketResponse) -> None:
