@@ -1,13 +1,13 @@
 """Trainings in processes of their own, which outlive this one and its terminal."""
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from cnn_core.errors import UserError, printable
+from cnn_core.launch.jobs import program
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.queue import Queue
 from cnn_tui.workplace import Workplace
@@ -40,7 +40,7 @@ def spawn(
     with log.open("ab") as file:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "cnn_tui", *command, "--headless"),
+                *program(*command, "--headless"),
                 *("--data-dir", str(data_dir.resolve()), "--device", device),
             ],
             stdin=subprocess.DEVNULL,

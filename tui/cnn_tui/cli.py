@@ -23,6 +23,7 @@ from cnn_tui.commands import (
     queue,
     reporting,
     runs,
+    serving,
     sweeping,
     training,
 )
@@ -142,6 +143,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         looking.split,
         looking.preview,
     ],
+    "App": [serving.serve],
     "Help": [doctor.doctor],
 }
 for _panel, _commands in _PANELS.items():

@@ -54,7 +54,15 @@ class Launcher(Protocol):
 
 def command_line(job: Job) -> list[str]:
     """Return the job's command, run by this interpreter."""
-    return [sys.executable, "-m", "cnn_tui", *job.arguments]
+    return program(*job.arguments)
+
+
+def program(*arguments: str) -> list[str]:
+    """Return a command of this program, run by this interpreter.
+
+    It imports no modules of the folder it is started in, which may hold other people's files.
+    """
+    return [sys.executable, "-P", "-m", "cnn_tui", *arguments]
 
 
 def environment(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
