@@ -1,12 +1,10 @@
-"""Files: whole or absent, whatever happens while they are written; and read without waiting."""
+"""Files that are either whole or absent, whatever happens while they are written."""
 
-import errno
 import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO
 
 
@@ -33,38 +31,6 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, sync: b
 def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:
     """Replace the file's content by ``text`` in UTF-8, or leave it as it was."""
     write_atomically(path, lambda file: file.write(text.encode()), sync=sync)
-
-
-MOST_BYTES = 1 << 28
-"""No document of ours comes near it; what is larger is not read into memory."""
-
-
-def open_regular(path: Path | str) -> BinaryIO:
-    """Open a file for reading; OSError where it is no regular file.
-
-    A pipe of that name would be waited for without end, and a device may never end.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not S_ISREG(mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def read_regular(path: Path | str, most: int = MOST_BYTES) -> bytes:
-    """Return what a file holds now; OSError as above, and where it is above ``most`` bytes."""
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            what = f"{size / 1e6:,.0f} MB, above {most / 1e6:,.0f} MB"
-            raise OSError(errno.EFBIG, what, str(path))
-        return file.read(size)
 
 
 # What tells the contents of a file apart that is always replaced and never changed: a new one

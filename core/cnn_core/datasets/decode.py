@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from cnn_core.datasets.index import Images
-from cnn_core.files import open_regular, read_regular
+from cnn_core.regular_files import open_regular, read_regular
 
 DECODER_VERSION = 3
 """Counts up whenever the same file would give other pixels, so that no old cache is used."""

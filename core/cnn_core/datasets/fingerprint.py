@@ -16,8 +16,9 @@ import numpy as np
 from cnn_core.datasets.decode import MAX_BYTES
 from cnn_core.datasets.index import Index
 from cnn_core.datasets.parallel import map_in_order
-from cnn_core.files import read_regular, write_text_atomically
+from cnn_core.files import write_text_atomically
 from cnn_core.progress import Progress
+from cnn_core.regular_files import read_regular
 
 DIGEST_BYTES = 16
 FILES_A_TASK = 64
