@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnn_core.datasets.index import TEST, TRAIN, VAL, Index, index_of_files
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.regular_files import read_regular
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 LISTS = {"train.txt": TRAIN, "val.txt": VAL, "test.txt": TEST}
@@ -157,7 +158,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if not path.exists():
         return
     # File names need not be UTF-8; surrogates stand for their other bytes, as in os.scandir.
-    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
+    text = read_regular(path).removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
     for number, line in enumerate(text.split("\n"), start=1):
         if line := line.removesuffix("\r"):
             yield number, line

@@ -17,6 +17,7 @@ from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
 from cnn_core.locations import cache_dir
 from cnn_core.preset_files import load_experiment, to_toml
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.mirror import Mirrors
@@ -127,7 +128,7 @@ def _complete_environment(run_dir: Path, event: RunStarted) -> None:
     """Add what is known only once training starts; results depend on all of it."""
     path = run_dir / "environment.json"
     try:
-        environment = dict(json.loads(path.read_bytes()))
+        environment = dict(json.loads(read_regular(path)))
     except (OSError, ValueError, TypeError):  # damaged since: what holds now is better than none
         environment = describe_environment()
     environment |= {

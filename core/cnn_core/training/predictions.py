@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cnn_core.errors import UserError, printable
 from cnn_core.files import Stamp, write_atomically
+from cnn_core.regular_files import open_regular
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,7 @@ def load_predictions(path: Path) -> tuple[Predictions, Stamp | None]:
     FileNotFoundError: there is none. UserError: it is damaged.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as kept:
             found = Predictions(
                 np.asarray(kept["logits"], np.float32),
                 np.asarray(kept["labels"], np.int64),
