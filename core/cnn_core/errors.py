@@ -1,8 +1,10 @@
 """Errors that a user can read, and the nearest valid name to offer in them."""
 
 import difflib
+import errno
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class CnnTuiError(Exception):
@@ -52,3 +54,45 @@ def first_line(error: BaseException) -> str:
     """Return what another library's exception says, on one line; its kind where it says nothing."""
     lines = str(error).strip().splitlines()
     return printable(lines[0] if lines else type(error).__name__)
+
+
+# What a file system refuses with, in words, and what helps.
+_FAULTS = {
+    errno.ENOSPC: ("disk full", "free space there"),
+    errno.EDQUOT: ("quota used up", "free space there, or have the quota raised"),
+    errno.EFBIG: ("file larger than this process may write", "`ulimit -f unlimited` lifts that"),
+    errno.EROFS: ("read-only file system", "mount it for writing"),
+    errno.EACCES: ("no permission", "let this user in there"),
+    errno.EPERM: ("no permission", "let this user in there"),
+    errno.ENOENT: ("not there", "was it removed, or its disk unmounted?"),
+    errno.EIO: ("disk or line to it at fault (I/O error)", "look at the system's log"),
+    errno.ESTALE: ("lost by the file server (stale handle)", "mount it anew"),
+    errno.EMFILE: ("too many open files in this process", "`ulimit -n` raises their number"),
+    errno.ENFILE: ("too many open files on this machine", "end other programs"),
+}
+
+
+def disk_fault(error: OSError, place: Path | str) -> str:
+    """Return what a file system refused, where, and what helps: ``disk full: /runs: free …``."""
+    if error.errno not in _FAULTS:
+        return f"{error.strerror or first_line(error)}: {printable(place)}"
+    words, remedy = _FAULTS[error.errno]
+    return f"{words}: {printable(place)}: {remedy}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception says that memory ran out, on a GPU or on the host."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    # torch's own class is a RuntimeError too, and so are those of the libraries below it.
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _MEMORY_SIGNS)
+
+
+_MEMORY_SIGNS = (
+    "out of memory",  # CUDA
+    "can't allocate memory",  # the allocator of the CPU
+    "could not create a memory object",  # oneDNN
+    "ALLOC_FAILED",  # cuBLAS, cuDNN
+)

@@ -5,13 +5,14 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cnn_core.errors import CnnTuiError, UserError
+from cnn_core.errors import CnnTuiError, UserError, disk_fault, first_line, is_out_of_memory
 from cnn_tui.commands import (
     catalogs,
     doctor,
@@ -40,24 +41,42 @@ class _Group(TyperGroup):
                 return super().invoke(ctx)
             finally:
                 sys.stdout.flush()  # not at the interpreter's end, which tells it in its own way
-        except CnnTuiError as error:
-            narrate(f"error: {error}")
-            raise typer.Exit(error.exit_code) from error
         except BrokenPipeError:
             raise  # `| head` has read enough: click ends quietly
-        except OSError as error:  # a full disk, a folder without permission
-            narrate(f"error: {error}")
+        except (CnnTuiError, OSError, MemoryError, RuntimeError) as error:
+            if (told := _told(error)) is None:
+                raise
+            with suppress(OSError):  # stderr may be on the same full disk
+                narrate(f"error: {told}")
+            raise typer.Exit(getattr(error, "exit_code", CnnTuiError.exit_code)) from error
+        finally:
             _drop_output()
-            raise typer.Exit(CnnTuiError.exit_code) from error
+
+
+def _told(error: Exception) -> str | None:
+    """Return in a sentence what is wrong, or what the machine has too little of.
+
+    None for a failure that nobody foresaw.
+    """
+    if isinstance(error, CnnTuiError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"out of memory ({first_line(error)}): end other programs, or take --device cpu"
+    if isinstance(error, OSError):
+        return disk_fault(error, error.filename) if error.filename else str(error)
+    if "can't start new thread" in str(error):
+        return f"{error}: `ulimit -u` and `ulimit -v` say how many there may be"
+    return None
 
 
 def _drop_output() -> None:
-    """Where stdout takes no more, let the rest of it go nowhere."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    """Where the streams take no more, let the rest go nowhere: the interpreter's end would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 app = typer.Typer(

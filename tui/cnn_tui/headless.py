@@ -56,17 +56,28 @@ class Display(Protocol):
 
 
 def follow(events: Iterable[Event], display: Display) -> RunFinished:
-    """Show every event and return the last one."""
+    """Show every event and return the last one.
+
+    Training does not end because what it prints can't be written, to a file on a full disk say:
+    what was lost of JSON is told when it has ended, by the OSError. A reader that left is another
+    matter (BrokenPipeError, at once).
+    """
     last: Event | None = None
+    lost: OSError | None = None
     for event in events:
         try:
             display.show(event)
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            leave_terminal()  # it hung up, and its signal is still to come
+            if error.errno == errno.EIO:
+                leave_terminal()  # it hung up, and its signal is still to come
+            elif isinstance(display, JsonLines):  # all other lines are in the run's folder too
+                lost = lost or error
         last = event
     assert isinstance(last, RunFinished)
+    if lost is not None:
+        raise OSError(lost.errno, lost.strerror, "stdout")
     return last
 
 

@@ -29,6 +29,7 @@ MUTED = "$foreground 60%"
 _LABEL, _VALUE = 8, 11
 _SPARKS = 16
 STAMP = len("00:00:00 ")
+_NOTICES = {"info": "", "warning": "$warning", "error": "$error"}
 
 
 def header(watch: RunWatch) -> Content:
@@ -158,7 +159,7 @@ def log_lines(
             day = today
             lines.append(Content.styled(day, f"bold {MUTED}"))
         stamp = time.strftime("%H:%M:%S ", local)
-        style = "$warning" if isinstance(event, Notice) and event.level == "warning" else ""
+        style = _NOTICES[event.level] if isinstance(event, Notice) else ""
         first, *more = printable_lines(text)
         lines.append(Content.assemble((stamp, MUTED), (first, style)))
         lines += [Content.styled(" " * STAMP + line, style) for line in more]

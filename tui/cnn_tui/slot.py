@@ -71,7 +71,7 @@ class TrainingSlot:
         return not self.busy
 
     def take_errors(self) -> list[str]:
-        """Return why runs could not be trained at all, once; other failures are in the run."""
+        """Return why runs could not be trained at all, or wait, once; the rest is in the run."""
         errors, self._errors = self._errors, []
         return errors
 
@@ -114,16 +114,18 @@ class TrainingSlot:
             self.refused.pop(run_dir.name, None)
         try:
             from cnn_core.runs.session import train_run  # loads torch
+            from cnn_core.training.events import Notice
 
             place = self._workplace
-            for _ in train_run(
+            for event in train_run(
                 run_dir,
                 self._control,
                 data_dir=place.data_dir,
                 cache_dir=place.cache_dir,
                 device=place.device,
             ):
-                pass
+                if isinstance(event, Notice) and event.level == "error":  # maybe in no log
+                    self._errors.append(event.text)
         except (CnnTuiError, OSError) as error:
             self._refuse(run_dir, str(error))
         except Exception as error:  # noqa: BLE001  (the thread must live on for the queue)

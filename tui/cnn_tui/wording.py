@@ -51,7 +51,7 @@ def describe(event: Event) -> str | None:
     """Return a line for an event that has nothing to do with progress, if it deserves one."""
     match event:
         case Notice(level=level, text=text):
-            return f"warning: {text}" if level == "warning" else text
+            return text if level == "info" else f"{level}: {text}"
         case Paused():
             return "paused; cnn-tui unpause goes on"
         case Unpaused():

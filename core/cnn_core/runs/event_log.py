@@ -1,5 +1,6 @@
 """``events.jsonl``: an append-only log in which a line counts once its newline is written."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ class EventAppender:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._torn = False
 
     def __enter__(self) -> Self:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -35,17 +37,25 @@ class EventAppender:
     def append(self, line: bytes) -> None:
         """Append a line (given without newline), or leave the log as it was and raise OSError."""
         rest = memoryview(line + b"\n")
+        if self._torn:
+            self._cut()
         try:
             while rest:  # one write, unless the disk fills up or a signal comes
                 rest = rest[os.write(self._descriptor, rest) :]
         except BaseException:
-            os.ftruncate(self._descriptor, self._size)
+            self._torn = True
+            with contextlib.suppress(OSError):  # then before the next line
+                self._cut()
             raise
         self._size += len(line) + 1
 
     def sync(self) -> None:
         """Force everything appended to the disk."""
         os.fsync(self._descriptor)
+
+    def _cut(self) -> None:
+        os.ftruncate(self._descriptor, self._size)
+        self._torn = False
 
 
 class EventLines:

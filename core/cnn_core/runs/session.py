@@ -30,6 +30,7 @@ from cnn_core.training.control import Control, RequestKind
 from cnn_core.training.device import resolve_device, resolve_precision
 from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import Event, Notice, RunFinished, RunStarted
+from cnn_core.training.insisting import insisted
 from cnn_core.training.ranks import ALONE, PeersLostError, Ranks
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,9 @@ def train_run(
     From then on it waits in no queue. Raises UserError if another process writes this run. If the
     caller stops iterating, the run is left as interrupted and can be resumed; so it is where
     PeersLostError is raised, as another of the processes that train it together is gone. Of those
-    the first one writes; the others need not see the folder.
+    the first one writes; the others need not see the folder. Where its files can't be written,
+    training waits: a Notice of the level "error", which is then in no log, tells why.
+    NotWrittenError, which leaves the run as interrupted too, says that this was in vain.
     """
     experiment = load_experiment(run_dir / "config.toml") if ranks.first else None
     experiment = ranks.from_first(experiment)
@@ -97,18 +100,34 @@ def train_run(
     with RunWriter(run_dir) as writer, _logging_to(writer), mirrors:
         Queue(run_dir.parent).discard(run_dir.name)
         control.listen(lambda: _requests(run_dir))
+
+        def recorded(event: Event) -> Iterator[Event]:
+            yield from _recorded(event, writer, run_dir, control)
+
         for event in _logged(stream(experiment, control, places, device=device, ranks=ranks)):
             if isinstance(event, RunFinished):
                 mirrors.settle()
             for failure in mirrors.failures():
-                notice = Notice(level="warning", text=failure)
-                writer.write(notice)
-                yield notice
-            writer.write(event)
+                yield from recorded(Notice(level="warning", text=failure))
+            yield from recorded(event)
             if isinstance(event, RunStarted):
-                _complete_environment(run_dir, event)
                 mirrors.start()
-            yield event
+
+
+def _recorded(event: Event, writer: RunWriter, run_dir: Path, control: Control) -> Iterator[Event]:
+    """Yield an event once it is written, and what is told while the disk does not take it."""
+
+    def attempt() -> tuple[Event]:
+        writer.write(event)
+        if isinstance(event, RunStarted):
+            _complete_environment(run_dir, event)
+        return (event,)
+
+    for told in insisted(attempt, "the run's log", run_dir, control):
+        if isinstance(told, Notice) and told is not event and told.level == "warning":
+            yield from _recorded(told, writer, run_dir, control)  # now that it can be
+        else:
+            yield told
 
 
 def _logged(events: Iterator[Event]) -> Iterator[Event]:
@@ -121,7 +140,10 @@ def _logged(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _requests(run_dir: Path) -> Iterable[tuple[RequestKind, float | None]]:
-    return [(request.kind, request.value) for request in take_requests(run_dir)]
+    try:
+        return [(request.kind, request.value) for request in take_requests(run_dir)]
+    except OSError:  # a folder that can't be looked at now may be at the next look
+        return []
 
 
 def _complete_environment(run_dir: Path, event: RunStarted) -> None:
@@ -153,7 +175,7 @@ class _RunLog(logging.Handler):
         try:
             self._writer.log(self.format(record))
         except OSError:  # a full disk must not hide the failure that is being told
-            self.handleError(record)
+            return
 
 
 @contextlib.contextmanager

@@ -47,6 +47,7 @@ class RunWriter:
         self._exit = contextlib.ExitStack()
         self._next_summary = 0.0
         self._summary_is_behind = False
+        self._appended: Event | None = None
 
     def __enter__(self) -> Self:
         self._config_stamp = stamp_of(self._run_dir / CONFIG)
@@ -72,26 +73,39 @@ class RunWriter:
                 refresh_summary(self._run_dir)
 
     def write(self, event: Event) -> None:
-        """Record an event that happens now."""
+        """Record an event that happens now; where OSError is raised, it may be tried again."""
         now = time.time()
         before = self._summary.status
-        self._log.append(encode(event, now).encode(errors="backslashreplace"))
-        self._summary.fold(now, event)
+        if event is not self._appended:  # else the disk took the line, and not what follows it
+            self._log.append(encode(event, now).encode(errors="backslashreplace"))
+            self._summary.fold(now, event)
+            self._appended = event
         if isinstance(event, RunFinished):
             self._log.sync()
             self._save_summary(sync=True)
         elif isinstance(event, RunStarted | TestEvaluated) or self._summary.status != before:
-            self._save_summary(sync=False)
+            self._try_summary()
         elif isinstance(event, EpochFinished):
             self._summary_is_behind = True
             if time.monotonic() >= self._next_summary:
-                self._save_summary(sync=False)
-        if isinstance(event, Notice) and event.level == "warning":
-            self.log(f"warning: {event.text}")
+                self._try_summary()
+        if isinstance(event, Notice) and event.level != "info":
+            with contextlib.suppress(OSError):  # the event is recorded, and tells the same
+                self.log(f"{event.level}: {event.text}")
 
     def log(self, text: str) -> None:
         """Append text, such as a traceback, to log.txt."""
         append_log(self._run_dir, text)
+
+    def _try_summary(self) -> None:
+        """Save the summary if the disk takes it: it can be made from the log."""
+        self._summary_is_behind = True
+        try:
+            self._save_summary(sync=False)
+        except FileNotFoundError:  # the folder is gone, and the log with it
+            raise
+        except OSError:
+            self._next_summary = 0.0
 
     def _save_summary(self, *, sync: bool) -> None:
         began = time.monotonic()

@@ -9,11 +9,10 @@ from typing import Any, BinaryIO
 import torch
 
 from cnn_core.backbones.structure import Network, convolutions
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import UserError, is_out_of_memory, printable
 from cnn_core.files import write_atomically
 from cnn_core.regular_files import open_regular
 from cnn_core.training.events import CheckpointName
-from cnn_core.training.memory import is_out_of_memory
 
 # model, optimizer, schedule, scaler, progress, random; config, classes, mean, std,
 # dataset_fingerprint
@@ -28,6 +27,7 @@ def checkpoint_path(run_dir: Path, name: CheckpointName) -> Path:
 def save_checkpoint(run_dir: Path, state: State, *names: CheckpointName) -> None:
     """Write one state under one or more names; further names are links, not copies."""
     first, *others = (checkpoint_path(run_dir, name) for name in names)
+    first.parent.mkdir(exist_ok=True)  # somebody may have made room
     write_atomically(first, lambda file: _save(state, file))
     for other in others:
         try:

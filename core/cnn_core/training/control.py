@@ -65,6 +65,11 @@ class Control:
         for kind, value in self._source():
             self.request(kind, value)
 
+    def asked_to_stop(self) -> bool:
+        """Return whether this process is asked to stop, by now."""
+        self.poll()
+        return self.stopping
+
     def due(self, age_s: float) -> bool:
         """Return whether it is time to tell of figures that are so many seconds old."""
         return age_s >= PROGRESS_INTERVAL_S

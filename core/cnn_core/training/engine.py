@@ -11,7 +11,7 @@ import torch
 
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
-from cnn_core.errors import UserError, first_line
+from cnn_core.errors import CnnTuiError, UserError, disk_fault, first_line, is_out_of_memory
 from cnn_core.freezing import count_parameters
 from cnn_core.training.advice import divergence_advice, memory_advice
 from cnn_core.training.assembly import identity, images_key, network_to_train
@@ -45,7 +45,7 @@ from cnn_core.training.events import (
     RunStarted,
 )
 from cnn_core.training.final_test import final_test
-from cnn_core.training.memory import Probe, is_out_of_memory
+from cnn_core.training.memory import Probe
 from cnn_core.training.parallel import Forwards, share_network
 from cnn_core.training.ranks import ALONE, PeerFailedError, PeersLostError, Ranks
 from cnn_core.training.reuse import Reuse
@@ -107,8 +107,7 @@ def stream(
             traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
             error = memory_advice(session.trainer, session.probe if ranks.alone else None)
         else:
-            kind, text = type(failure).__name__, first_line(failure)
-            error = text if text == kind else f"{kind}: {text}"
+            error = _sentence(failure, places.run_dir)
         ranks.announce(error, mistake=False)
     yield RunFinished(
         status=status,
@@ -117,6 +116,16 @@ def stream(
         epoch=session.epochs_done,
         seconds=time.perf_counter() - started,
     )
+
+
+def _sentence(failure: Exception, run_dir: Path) -> str:
+    """Return what went wrong, with the kind of an exception that nobody foresaw."""
+    if isinstance(failure, CnnTuiError):
+        return str(failure)
+    if isinstance(failure, OSError) and failure.errno is not None:
+        return disk_fault(failure, failure.filename or run_dir)
+    kind, text = type(failure).__name__, first_line(failure)
+    return text if text == kind else f"{kind}: {text}"
 
 
 class _Session:

@@ -57,9 +57,9 @@ class Preparing:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something the user should know."""
+    """Something the user should know; "error": training waits until it is mended."""
 
-    level: Literal["info", "warning"]
+    level: Literal["info", "warning", "error"]
     text: str
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from torch import Tensor
 
 from cnn_core.datasets.prepare import Prepared
+from cnn_core.errors import disk_fault
 from cnn_core.files import stamp_of
 from cnn_core.training.checkpoint import checkpoint_path, load_checkpoint
 from cnn_core.training.evaluation import Metrics
-from cnn_core.training.events import CheckpointName, Event, TestEvaluated
+from cnn_core.training.events import CheckpointName, Event, Notice, TestEvaluated
 from cnn_core.training.predictions import Predictions, predictions_path, save_predictions
 from cnn_core.training.ranks import Ranks
 from cnn_core.training.trainer import Trainer
@@ -27,7 +28,12 @@ def final_test(
         trainer.network.module.load_state_dict(ranks.from_first(best))
         logits, metrics = trainer.evaluate("test")
     if ranks.first:
-        _keep(logits, data, run_dir)
+        try:
+            _keep(logits, data, run_dir)
+        except OSError as error:  # what was found out is in the log: no reason to fail the run
+            path = predictions_path(run_dir, "test", "best")
+            text = f"not kept: {disk_fault(error, path)}; cnn-tui evaluate computes them again"
+            yield Notice(level="warning", text=f"the test's predictions are {text}")
     yield _tested("best", best_epoch, metrics)
 
 

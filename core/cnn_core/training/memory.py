@@ -115,12 +115,5 @@ class Probe:
             return logits_and_loss(self._network, output, self._batches.labels(repeated))[1]
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception says that memory ran out, on a GPU or on the host."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-
-
 def _power_of_two_below(count: int) -> int:
     return 1 << (count.bit_length() - 1)

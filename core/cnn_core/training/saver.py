@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from cnn_core.errors import disk_fault
 from cnn_core.training.checkpoint import State, save_checkpoint
-from cnn_core.training.events import CheckpointName, CheckpointSaved
+from cnn_core.training.control import Control
+from cnn_core.training.events import CheckpointName, CheckpointSaved, Notice
+from cnn_core.training.insisting import insisted
 
 # Share of the time that writing may take where epochs are short; what a crash then costs is the
 # time between two writes, which is never above the second figure.
@@ -23,6 +27,7 @@ class Saver:
         self._run_dir = run_dir
         self._best: State | None = None
         self._next = 0.0
+        self.refused = ""  # why the disk took none at the last attempt
 
     @property
     def due(self) -> bool:
@@ -40,17 +45,52 @@ class Saver:
         }
         self._best = {key: model if key == "model" else _copied(state[key]) for key in state}
 
-    def write_held(self) -> Iterator[CheckpointSaved]:
-        """Write the best state if one is held."""
+    def detach_best(self) -> None:
+        """Copy what the best state held shares with the network, which changes from now on."""
+        if self._best is not None:
+            self._best = _copied(self._best)
+
+    def try_write(
+        self, state: State, *names: CheckpointName, unchanging: set[str]
+    ) -> Iterator[CheckpointSaved | Notice]:
+        """Write the state under these names; where the disk refuses, tell so, once.
+
+        It is ``due`` again a minute later, and what is best is held meanwhile.
+        """
+        try:
+            yield from self._write_all(state, *names)
+            self.refused = ""
+        except OSError as error:
+            if "best" in names:
+                self.hold_best(state, unchanging)
+            self._next = time.monotonic() + LONGEST_INTERVAL_S
+            before, self.refused = self.refused, disk_fault(error, self._run_dir)
+            if self.refused != before:
+                text = (
+                    f"no checkpoint could be written: {self.refused}; training goes on and tries "
+                    "again, and would go on from the one before until then"
+                )
+                yield Notice(level="warning", text=text)
+
+    def insist(self, state: State | None, control: Control) -> Iterator[CheckpointSaved | Notice]:
+        """Write the best state if one is held, and this one as the last; wait for the disk.
+
+        Raises NotWrittenError, as ``insisted`` does.
+        """
+        held = partial(self._write_all, state, "last") if state else self._write_held
+        yield from insisted(held, "the checkpoint", self._run_dir, control)
+        self.refused = ""
+
+    def _write_held(self) -> Iterator[CheckpointSaved]:
         if self._best is not None:
             yield from self._write(self._best, "best")
             self._best = None
 
-    def write(self, state: State, *names: CheckpointName) -> Iterator[CheckpointSaved]:
-        """Write the state under these names, after a best one that is held."""
+    def _write_all(self, state: State, *names: CheckpointName) -> Iterator[CheckpointSaved]:
+        """Write the state, after a best one that is held."""
         if "best" in names:
             self._best = None
-        yield from self.write_held()
+        yield from self._write_held()
         yield from self._write(state, *names)
 
     def _write(self, state: State, *names: CheckpointName) -> Iterator[CheckpointSaved]:

@@ -29,6 +29,10 @@ class SharedControl(Control):
             self._agree(self._next_interval() if self._ranks.first else 0)
             self._steps = self._interval
 
+    def asked_to_stop(self) -> bool:
+        """Return whether this process is asked to stop, whatever the others are."""
+        return self._own.asked_to_stop()
+
     def due(self, age_s: float) -> bool:  # noqa: ARG002
         """Return whether figures are to be told: at each agreement, whatever a clock says."""
         return self._due

@@ -100,16 +100,16 @@ class Trainer:
         yield from self._take_finish(control)
         while not self.done and not control.stopping:
             if self.state.epoch == self.config.freeze.unfreeze_at and self.state.step == 0:
-                yield from self._saver.write_held()  # it shares the tensors that change from now
+                self._saver.detach_best()
                 self._unfreeze()
             try:
                 yield from self._epoch(control)
             except Exception:  # however training fails, its best epoch may be in memory only
-                yield from self._saver.write_held()
+                yield from self._saver.insist(None, control)
                 raise
             yield from self._take_finish(control)
-        if self._saved != (self.state.epoch, self.state.step):
-            yield from self.save("last")
+        if self._saved != (self.state.epoch, self.state.step) and self._ranks.first:
+            yield from self._saver.insist(self._checkpoint(), control)
 
     @property
     def frozen(self) -> bool:
@@ -135,12 +135,14 @@ class Trainer:
             self._ranks,
         )
 
-    def save(self, *names: CheckpointName) -> Generator[Event, None, None]:
-        """Write the present state under these names."""
+    def _save(self, *names: CheckpointName) -> Generator[Event, None, None]:
+        """Write the present state under these names; where the disk refuses, go on without."""
         if self._ranks.first:
-            yield from self._saver.write(self._checkpoint(), *names)
-        if "last" in names:
-            self._saved, self._unsaved = (self.state.epoch, self.state.step), False
+            unchanging = self.learner.frozen_names()
+            yield from self._saver.try_write(self._checkpoint(), *names, unchanging=unchanging)
+        if not self._saver.refused:
+            self._saved = (self.state.epoch, self.state.step)
+        self._unsaved = bool(self._saver.refused)
         self._figures.restart_clock()
 
     def _save_epoch(self, *, best: bool, wanted: bool) -> Generator[Event, None, None]:
@@ -148,7 +150,7 @@ class Trainer:
         self._unsaved |= wanted
         if self._unsaved and (self.done or self._saver.due):
             # Never last.pt before best.pt: it tells which epoch best.pt holds.
-            yield from self.save(*(("best", "last") if best else ("last",)))
+            yield from self._save(*(("best", "last") if best else ("last",)))
         elif best and self._ranks.first:
             self._saver.hold_best(self._checkpoint(), self.learner.frozen_names())
 
@@ -234,14 +236,17 @@ class Trainer:
             yield self._notices.pop(0)
         yield from self._take_lr(control)
         # Looked at once: a signal may ask for a stop at any instant.
-        stopping, checkpoint = control.stopping, control.take_checkpoint()
+        stopping = control.stopping
+        # Once the disk has refused one, the next is due in the middle of an epoch too.
+        overdue = bool(self._saver.refused) and self._ranks.alone and self._saver.due
+        checkpoint = control.take_checkpoint() or overdue
         if not (stopping or control.paused or checkpoint):
             return False
         yield self._flush()
         self._settle()
         if stopping:
             return True  # train() saves
-        yield from self.save("last")
+        yield from self._save("last")
         if control.paused:
             yield Paused()
             control.wait_while_paused()
@@ -266,7 +271,7 @@ class Trainer:
         self.state.finishing = True
         # Without a step the initial weights are the last ones, and the best.
         untrained = self.state.global_step == 0
-        yield from self.save(*(("best", "last") if untrained else ("last",)))
+        yield from self._save(*(("best", "last") if untrained else ("last",)))
 
     def _finish_epoch(self) -> Generator[Event, None, None]:
         state, started = self.state, time.perf_counter()
