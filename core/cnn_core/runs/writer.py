@@ -38,7 +38,7 @@ class RunWriter:
     who write it). Where epochs are short the summary is some of them behind the log. Name, notes
     and tags may be changed meanwhile: every summary has those that config.toml holds. Entering
     raises UserError if another process writes the run, or if the folder is no run; writing raises
-    OSError if the disk is full.
+    OSError if the disk is full, and RunTakenError if another machine has taken the run over.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -51,7 +51,7 @@ class RunWriter:
         self._config_stamp = stamp_of(self._run_dir / CONFIG)
         read_config(self._run_dir)  # before the lock makes a file in a folder that is no run
         with contextlib.ExitStack() as stack:
-            stack.enter_context(RunLock(self._run_dir))
+            self._lock = stack.enter_context(RunLock(self._run_dir))
             clear_requests(self._run_dir)
             self._log = stack.enter_context(EventAppender(self._run_dir / EVENTS))
             self._summary = fold_events(self._run_dir)
@@ -59,7 +59,7 @@ class RunWriter:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._summary_is_behind:
+        if self._summary_is_behind and self._lock.is_ours:
             with contextlib.suppress(OSError):  # it can be made from the log
                 self._save_summary(sync=False)
         self._exit.close()
@@ -71,6 +71,7 @@ class RunWriter:
 
     def write(self, event: Event) -> None:
         """Record an event that happens now."""
+        self._lock.check()
         now = time.time()
         before = self._summary.status
         self._log.append(encode(event, now).encode(errors="backslashreplace"))
