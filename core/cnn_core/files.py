@@ -4,19 +4,29 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from cnn_core.file_lock import abandoned, claim
+
+# What tells a temporary file of ours from those of editors, such as .config.toml.swp.
+_TEMPORARY = ".tmp"
+_RANDOM = 8  # letters that mkstemp puts in
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, sync: bool = True) -> None:
     """Call ``write(file)`` on a temporary file beside ``path``, then rename it into place.
 
     ``sync`` forces the bytes to the disk first, so that a power cut leaves the old or the new.
+    What processes left that were killed while they wrote the same file is removed.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    part = Path(name)
+    remove_abandoned(path.parent, path.name)
+    descriptor, part = _new_temporary(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        # Closed before it is renamed: some file systems tell of a full disk only then. The other
+        # descriptor goes on holding the lock.
+        with os.fdopen(os.dup(descriptor), "wb") as file:
             write(file)
             file.flush()
             if sync:
@@ -26,11 +36,29 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, sync: b
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(descriptor)
 
 
 def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:
     """Replace the file's content by ``text`` in UTF-8, or leave it as it was."""
     write_atomically(path, lambda file: file.write(text.encode()), sync=sync)
+
+
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Remove temporary files whose writers were killed: those of one file, or all in the folder.
+
+    What can't be looked at or removed stays.
+    """
+    length = None if name is None else len(f".{name}.") + _RANDOM + len(_TEMPORARY)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(f".{name or ''}") and entry.name.endswith(_TEMPORARY)):
+                continue
+            if length in (None, len(entry.name)):
+                with suppress(OSError), abandoned(Path(entry.path)) as free:
+                    if free:
+                        os.unlink(entry.path)  # noqa: PTH108
 
 
 # What tells the contents of a file apart that is always replaced and never changed: a new one
@@ -67,6 +95,17 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
+
+
+def _new_temporary(path: Path) -> tuple[int, Path]:
+    """Return a new file beside the path, open and held by this process."""
+    while True:
+        descriptor, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY
+        )
+        if claim(descriptor):
+            return descriptor, Path(name)
+        os.close(descriptor)
 
 
 def _umask() -> int:

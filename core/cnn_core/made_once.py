@@ -8,12 +8,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import filelock
-
 from cnn_core.errors import UserError, printable
+from cnn_core.file_lock import FileLock, HeldError
 from cnn_core.progress import Progress, Remark
 
 META = "meta.json"
@@ -35,13 +35,9 @@ def made_once(
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_parts_of_the_dead(folder.parent)
-    # Not bound to a thread: a generator may be closed by another one than ran it.
-    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=LOCK_POLL_S)
-        except filelock.Timeout:
-            yield Progress(f"waiting for another process that makes the {what}", 0, 0)
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    while not lock.acquire(LOCK_POLL_S):
+        yield Progress(f"waiting for another process that makes the {what}", 0, 0)
     try:
         if not (why := fault()):
             return
@@ -110,11 +106,10 @@ def _make_whole(
 
 
 def _remove_parts_of_the_dead(cache_dir: Path) -> None:
-    """Remove what builders left that were killed: the parts whose lock nobody holds."""
+    """Remove what builders left that were killed: the parts whose lock nobody holds.
+
+    Those of other users, which this one can't remove, stay.
+    """
     for part in cache_dir.glob("*.part"):
-        lock = filelock.FileLock(part.with_suffix(".lock"))
-        try:
-            with lock.acquire(timeout=0):
-                shutil.rmtree(part)
-        except filelock.Timeout:
-            continue
+        with suppress(HeldError, OSError), FileLock(part.with_suffix(".lock")).held(0):
+            shutil.rmtree(part)

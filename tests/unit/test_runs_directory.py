@@ -30,7 +30,7 @@ def test_a_new_run_is_whole_and_queued(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d{8}-\d{6}-digits-[0-9a-f]{4}", run.name)
     assert {path.name for path in run.iterdir()} == {
         *("config.toml", "environment.json", "summary.json"),
-        *("checkpoints", "predictions", "control"),
+        *("checkpoints", "predictions", "control", "lock"),
     }
     assert (run / "config.toml").read_text() == CONFIG
     environment = json.loads((run / "environment.json").read_text())

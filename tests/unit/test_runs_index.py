@@ -179,7 +179,7 @@ def test_listing_imports_neither_torch_nor_pydantic(tmp_path: Path) -> None:
         "from cnn_core.runs import requests, select, watcher, writer\n"
         "rows = index.run_rows(pathlib.Path(sys.argv[1]))\n"
         "assert len(select.filter_rows(rows, 'best.val_acc > 0.1')) == 2\n"
-        "heavy = {'torch', 'pydantic', 'numpy', 'filelock', 'rich', 'typer', 'textual'}\n"
+        "heavy = {'torch', 'pydantic', 'numpy', 'rich', 'typer', 'textual'}\n"
         "print(heavy & set(sys.modules))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(cnn_core.__path__[0]).parent)}

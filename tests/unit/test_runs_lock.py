@@ -18,7 +18,7 @@ import cnn_core
 from cnn_core.errors import UserError
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.index import run_rows
-from cnn_core.runs.lock import RunLock, is_live
+from cnn_core.runs.lock import RunLock, RunTakenError, is_live
 from cnn_core.runs.reader import fold_events, read_summary
 from cnn_core.runs.requests import Request, send_request, take_requests
 from cnn_core.runs.writer import RunWriter
@@ -245,3 +245,32 @@ def test_a_session_knows_what_the_one_before_wrote(run: Path) -> None:
     with RunWriter(run) as writer:
         writer.write(Notice(level="info", text="y"))
         assert read_summary(run)["status"] == "running"
+
+
+@pytest.mark.parametrize("rival", ["writes", "has ended"])
+def test_who_was_suspended_writes_no_more_once_another_machine_took_over(
+    run: Path, rival: str
+) -> None:
+    """Where locks are kept to one machine, only the heartbeat told the other one to wait."""
+    with RunWriter(run) as writer:
+        writer.write(Preparing(what="x"))
+        written = (run / "events.jsonl").read_bytes()
+        (run / "heartbeat.json").unlink()
+        if rival == "writes":
+            (run / "heartbeat.json").write_text('{"host": "elsewhere", "pid": 7, "time": 0}')
+        with pytest.raises(RunTakenError, match=r"has taken it over .* nothing more is written"):
+            writer.write(Preparing(what="y"))
+        assert (run / "events.jsonl").read_bytes() == written
+    assert (run / "heartbeat.json").exists() == (rival == "writes")
+
+
+def test_a_writer_killed_after_its_last_event_has_ended_all_the_same(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunWriter(run) as writer, monkeypatch.context() as patch:
+        writer.write(Preparing(what="x"))
+        patch.setattr(RunWriter, "_save_summary", lambda *_, **__: None)
+        writer.write(RunFinished(status="finished"))
+    assert json.loads((run / "summary.json").read_bytes())["status"] == "running"
+    assert read_summary(run)["status"] == "finished"
+    assert run_rows(run.parent)[0]["status"] == "finished"

@@ -265,9 +265,32 @@ def test_looking_at_a_queue_imports_nothing_heavy(queue: Queue, runs: Path, ids)
         "import sys, pathlib\n"
         "from cnn_core.runs.queue import Queue\n"
         "print(*Queue(pathlib.Path(sys.argv[1])).ids())\n"
-        "print({'torch', 'pydantic', 'numpy', 'filelock', 'textual'} & set(sys.modules))\n"
+        "print({'torch', 'pydantic', 'numpy', 'textual'} & set(sys.modules))\n"
     )
     output = subprocess.check_output(
         [sys.executable, "-c", program, str(runs)], env=ENVIRONMENT, text=True
     )
     assert output.splitlines() == [" ".join(ids[:4]), "set()"]
+
+
+def test_what_a_killed_holder_had_taken_and_not_begun_waits_again(queue, runs, ids) -> None:
+    first = queue.try_hold()
+    assert [queue.take() for _ in range(3)] == ids[:3]
+    with RunWriter(runs / ids[1]) as writer:
+        writer.write(Preparing(what="x"))
+    first._lock.release()  # as the end of its process would
+
+    hold = Queue(runs).try_hold()
+    assert queue.ids() == [ids[0], ids[2], ids[3]]  # the begun one can be resumed, as ever
+    assert queue.take() == ids[0]
+    hold.release()  # in order: what it took is not given back
+    queue.try_hold().release()
+    assert queue.ids() == ids[2:4]
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"../x": 0}', b"\xff"])
+def test_a_damaged_note_of_what_was_taken_is_none(queue, runs, ids, damage) -> None:
+    (runs / ".queue.taken").write_bytes(damage)
+    queue.try_hold().release()
+    assert queue.ids() == ids[:4]
+    assert not (runs / ".queue.taken").exists()

@@ -7,12 +7,15 @@ import shutil
 import time
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.file_lock import abandoned, claim
 from cnn_core.files import write_atomically, write_text_atomically
 from cnn_core.runs.encoding import json_bytes
+from cnn_core.runs.lock import LOCK
 from cnn_core.runs.reader import CONFIG, ENVIRONMENT, SUMMARY, parse_config, read_created
 from cnn_core.runs.requests import CONTROL
 from cnn_core.runs.summary_state import RunSummary
@@ -40,6 +43,7 @@ def create_run(
     slug = _slug(name)
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
+        _remove_unmade(runs_dir)
         while True:
             created = time.time()
             stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
@@ -48,6 +52,9 @@ def create_run(
             try:
                 part.mkdir()  # whoever makes it owns the id
             except FileExistsError:
+                continue
+            descriptor = _claimed(part)
+            if descriptor is None:
                 continue
             try:
                 if run_dir.exists():
@@ -62,6 +69,7 @@ def create_run(
                 return run_dir
             finally:
                 shutil.rmtree(part, ignore_errors=True)  # gone already if it was renamed
+                os.close(descriptor)
     except OSError as error:
         raise UserError(
             f"runs folder {printable(runs_dir)}: can't make a run there: {error.strerror}"
@@ -144,6 +152,34 @@ def _is_run_folder(path: Path) -> bool:
         return (path / CONFIG).is_file()
     except OSError:  # not a path at all: too long
         return False
+
+
+def _claimed(part: Path) -> int | None:
+    """Hold a new folder while it is filled; None where another process has just removed it."""
+    try:
+        descriptor = os.open(part / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:
+        return None
+    if claim(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _remove_unmade(runs_dir: Path) -> None:
+    """Remove the folders of runs whose makers were killed."""
+    with os.scandir(runs_dir) as entries:
+        parts = [
+            Path(entry.path)
+            for entry in entries
+            if entry.name.startswith(".") and is_run_id(entry.name[1:])
+        ]
+    for part in parts:
+        with suppress(OSError):
+            part.rmdir()  # not claimed yet; whoever made it right now makes another one
+        with abandoned(part / LOCK) as free:
+            if free:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def _slug(name: str) -> str:

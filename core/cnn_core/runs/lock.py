@@ -1,7 +1,6 @@
 """One writer for a run: a lock held by its process, and a heartbeat for other machines."""
 
 import contextlib
-import fcntl
 import json
 import os
 import threading
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import CnnTuiError, UserError, printable
+from cnn_core.file_lock import FileLock, HeldError, lock
 from cnn_core.files import write_atomically
 from cnn_core.regular_files import open_regular
 from cnn_core.runs.encoding import json_bytes
@@ -28,6 +28,10 @@ class RunHeldError(UserError):
     """Another process, or another part of this one, writes the run."""
 
 
+class RunTakenError(CnnTuiError):
+    """Another process has become the writer of a run that this one was writing."""
+
+
 class RunLock:
     """Context manager that makes this process the only writer of a run.
 
@@ -36,36 +40,64 @@ class RunLock:
     """
 
     def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
+        self._run_dir, self._heartbeat = run_dir, run_dir / HEARTBEAT
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        from filelock import FileLock, Timeout  # takes 50 ms, which listing runs can save
-
-        lock = FileLock(self._run_dir / LOCK, thread_local=False)
         with contextlib.ExitStack() as stack:
-            heartbeat = self._run_dir / HEARTBEAT
             owner = {"host": _host(), "pid": os.getpid(), "time": time.time()}
             try:
-                stack.enter_context(lock.acquire(timeout=_PATIENCE_S))
-                _check_not_deleted(self._run_dir)
+                stack.enter_context(FileLock(self._run_dir / LOCK).held(_PATIENCE_S))
                 # Some network file systems keep locks to one machine: there the heartbeat decides.
                 if _beats_elsewhere(_owner(self._run_dir)):
                     raise RunHeldError(_refusal(self._run_dir))
-                write_atomically(heartbeat, lambda file: file.write(json_bytes(owner)), sync=False)
-            except Timeout:
+                content = json_bytes(owner)
+                write_atomically(self._heartbeat, lambda file: file.write(content), sync=False)
+                # Open as long as it counts: another's file can't have the same number meanwhile.
+                self._beat = os.open(self._heartbeat, os.O_RDONLY)
+            except HeldError:
                 raise RunHeldError(_refusal(self._run_dir)) from None
+            except FileNotFoundError:
+                run = printable(self._run_dir.name)
+                raise UserError(f"run {run}: it was deleted") from None
             except OSError as error:
                 raise UserError(
                     f"run {printable(self._run_dir.name)}: can't be written: {error.strerror}"
                 ) from error
-            stack.callback(heartbeat.unlink, missing_ok=True)
-            stack.enter_context(_beating(heartbeat))
+            stack.callback(os.close, self._beat)
+            stack.callback(self._remove_heartbeat)
+            stack.enter_context(_beating(self._beat))
             self._exit = stack.pop_all()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._exit.close()
+
+    def check(self) -> None:
+        """Raise RunTakenError where the run has, or had, another writer since.
+
+        Where a file system keeps locks to one machine, that may be while this process is suspended
+        for longer than a heartbeat counts. Costs two system calls.
+        """
+        if not self.is_ours:
+            owner = _owner(self._run_dir)
+            by = f"process {owner.pid} on {printable(owner.host)}" if owner else "another process"
+            raise RunTakenError(
+                f"run {printable(self._run_dir.name)}: {by} has taken it over while this one was "
+                "suspended, or its folder was removed; nothing more is written here"
+            )
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process still is the run's writer."""
+        try:
+            return os.path.samestat(self._heartbeat.stat(), os.fstat(self._beat))
+        except OSError:  # gone, or no longer known to a server
+            return False
+
+    def _remove_heartbeat(self) -> None:
+        if self.is_ours:
+            self._heartbeat.unlink(missing_ok=True)
 
 
 def is_live(run_dir: Path) -> bool:
@@ -90,15 +122,12 @@ def is_locked(path: Path) -> bool | None:
     except OSError:
         return False  # never locked, or not ours to look at
     try:
-        # Shared, so that two probes at once don't take each other for a holder.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        # So that two probes at once don't take each other for a holder.
+        return not lock(descriptor, shared=True)
     except OSError:
         return None
     finally:
         os.close(descriptor)
-    return False
 
 
 def writer_elsewhere(run_dir: Path) -> str | None:
@@ -125,14 +154,6 @@ def _owner(run_dir: Path) -> _Owner | None:
         return None
 
 
-def _check_not_deleted(run_dir: Path) -> None:
-    """Raise UserError where taking the lock has made the folder of a run deleted just before."""
-    if [path.name for path in run_dir.iterdir()] == [LOCK]:
-        (run_dir / LOCK).unlink()
-        run_dir.rmdir()
-        raise UserError(f"run {printable(run_dir.name)}: it was deleted")
-
-
 def _host() -> str:
     return os.uname().nodename
 
@@ -154,8 +175,8 @@ def _refusal(run_dir: Path) -> str:
 
 
 @contextlib.contextmanager
-def _beating(heartbeat: Path) -> Iterator[None]:
-    """Touch the file every few seconds, from a thread that dies with the process."""
+def _beating(heartbeat: int) -> Iterator[None]:
+    """Touch an open file every few seconds, from a thread that dies with the process."""
     ended = threading.Event()
 
     def beat() -> None:

@@ -5,23 +5,23 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.file_lock import FileLock, HeldError
 from cnn_core.files import Stamp, stamp_of, write_atomically, write_text_atomically
 from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import is_run_id, run_ids
 from cnn_core.runs.encoding import json_bytes
+from cnn_core.runs.event_log import EVENTS
 from cnn_core.runs.lock import is_live, is_locked
 from cnn_core.runs.rows import RowReader
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 QUEUE = ".queue.json"
 _LOCK = ".queue.lock"
 _HOLDER = ".queue.holder"
 _SLOTS = ".queue.slots"
+_TAKEN = ".queue.taken"
 _WAITING = ("queued", "stopped", "interrupted", "failed")
 # Changes take milliseconds; a process that was suspended in the middle of one is told of.
 _PATIENCE_S = 10.0
@@ -29,13 +29,15 @@ _PROBE_S = 1.0
 
 
 class QueueHold:
-    """The right to start the runs that wait; it goes with this object and with the process."""
+    """The right to start the runs that wait; it goes with the process."""
 
-    def __init__(self, lock: "BaseFileLock") -> None:
-        self._lock = lock
+    def __init__(self, lock: FileLock, taken: Path) -> None:
+        self._lock, self._taken = lock, taken
 
     def release(self) -> None:
-        """Leave the right to others."""
+        """Leave the right to others; what was taken is no longer theirs to begin."""
+        with contextlib.suppress(OSError):
+            self._taken.unlink(missing_ok=True)
         self._lock.release()
 
 
@@ -110,22 +112,24 @@ class Queue:
             while ids:
                 run_id = ids.pop(0)
                 if not is_live(self._runs_dir / run_id):  # whose first event is still to come
+                    self._note_taken(run_id)  # before the list is without it
                     return run_id
         return None
 
     def try_hold(self) -> QueueHold | None:
-        """Return the right to start the runs that wait, None while another process has it."""
-        from filelock import FileLock, Timeout  # takes 50 ms, which a look at the queue can save
+        """Return the right to start the runs that wait, None while another process has it.
 
-        lock = FileLock(self._runs_dir / _HOLDER, thread_local=False)
+        What one that was killed had taken and not begun waits again, before all others.
+        """
+        lock = FileLock(self._runs_dir / _HOLDER)
         try:
-            lock.acquire(timeout=_PROBE_S)  # a look at it holds it for microseconds
+            if not lock.acquire(_PROBE_S):  # a look at it holds it for microseconds
+                return None
             (self._runs_dir / _SLOTS).unlink(missing_ok=True)
-        except Timeout:
-            return None
+            self._put_back_taken()
         except OSError as error:
             raise self._unwritable(error) from error
-        return QueueHold(lock)
+        return QueueHold(lock, self._runs_dir / _TAKEN)
 
     def slots(self) -> int | None:
         """Return how many runs the process that trains the queue trains at once.
@@ -144,6 +148,36 @@ class Queue:
             write_text_atomically(self._runs_dir / _SLOTS, str(count), sync=False)
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _note_taken(self, run_id: str) -> None:
+        """Keep how long the logs of the runs are that were taken and have not begun yet."""
+        taken = {one: size for one, size in self._taken().items() if self._logged(one) == size}
+        taken[run_id] = self._logged(run_id)
+        content = json_bytes(taken)
+        write_atomically(self._runs_dir / _TAKEN, lambda file: file.write(content))
+
+    def _put_back_taken(self) -> None:
+        left = [one for one, size in self._taken().items() if self._logged(one) == size]
+        if left:
+            with self._changing() as ids:
+                ids[:0] = [one for one in left if one not in ids and self._may_start(one)]
+        (self._runs_dir / _TAKEN).unlink(missing_ok=True)
+
+    def _taken(self) -> dict[str, int]:
+        try:
+            taken: Any = json.loads((self._runs_dir / _TAKEN).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        if not isinstance(taken, dict):
+            return {}
+        return {one: size for one, size in taken.items() if is_run_id(one)}
+
+    def _logged(self, run_id: str) -> int:
+        """Return the bytes of a run's log: more once it has begun."""
+        try:
+            return (self._runs_dir / run_id / EVENTS).stat().st_size
+        except OSError:
+            return 0
 
     def _check_listed(self, run_id: str) -> None:
         if run_id not in self._listed():
@@ -176,10 +210,8 @@ class Queue:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[list[str]]:
         """Give the ids of the runs that wait; what the body makes of them is written."""
-        from filelock import FileLock, Timeout
-
         try:
-            with FileLock(self._runs_dir / _LOCK, thread_local=False, timeout=_PATIENCE_S):
+            with FileLock(self._runs_dir / _LOCK).held(_PATIENCE_S):
                 listed = self._read()
                 ids = [run_id for run_id in listed or [] if self._may_start(run_id)]
                 yield ids
@@ -187,7 +219,7 @@ class Queue:
                     self._path.rename(self._path.with_suffix(f".damaged-{time.time_ns()}"))
                 if ids != listed:
                     write_atomically(self._path, lambda file: file.write(json_bytes(ids)))
-        except Timeout:
+        except HeldError:
             raise UserError(
                 f"{printable(self._path)}: another process has been changing it for "
                 f"{_PATIENCE_S:.0f} s"

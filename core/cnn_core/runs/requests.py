@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cnn_core.errors import UserError, did_you_mean, printable
-from cnn_core.files import write_atomically
+from cnn_core.files import remove_abandoned, write_atomically
 from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.lock import is_live
@@ -81,6 +81,7 @@ def clear_requests(run_dir: Path) -> None:
     """Remove what was asked of an earlier process and never taken."""
     for path in _pending(run_dir):
         path.unlink(missing_ok=True)
+    remove_abandoned(run_dir / CONTROL)
 
 
 def _pending(run_dir: Path) -> list[Path]:

@@ -8,11 +8,11 @@ from cnn_core.errors import UserError
 from cnn_core.files import Stamp, stamp_of
 from cnn_core.regular_files import open_regular, read_regular
 from cnn_core.runs.dotted import value_at
-from cnn_core.runs.event_log import EVENTS
+from cnn_core.runs.event_log import EVENTS, last_event
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.reader import ALIVE, CONFIG, SUMMARY, as_of_now, fold_events, parse_summary
 from cnn_core.runs.summary_state import RunSummary
-from cnn_core.training.events import EndStatus
+from cnn_core.training.events import EndStatus, RunFinished
 
 SERIES_LENGTH = 40
 
@@ -110,9 +110,12 @@ def _look(run_dir: Path) -> _Known | None:
 def _told_row(run_dir: Path) -> Row:
     """Return the row that the run's own files tell, whether its process lives or not."""
     try:
-        return row_of(run_dir.name, parse_summary(read_regular(run_dir / SUMMARY)))
+        row = row_of(run_dir.name, parse_summary(read_regular(run_dir / SUMMARY)))
     except (OSError, ValueError):
         return _damaged_row(run_dir)
+    if row["status"] in ALIVE and isinstance(last_event(run_dir / EVENTS), RunFinished):
+        return _damaged_row(run_dir)  # killed between its last event and the summary of it
+    return row
 
 
 def _damaged_row(run_dir: Path) -> Row:

@@ -23,6 +23,7 @@ from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.mirror import Mirrors
 from cnn_core.runs.queue import Queue
 from cnn_core.runs.requests import take_requests
+from cnn_core.runs.resumable import check_resumable
 from cnn_core.runs.writer import RunWriter
 from cnn_core.tracking.tracker import check_trackers
 from cnn_core.training.checks import check_validation
@@ -98,6 +99,7 @@ def train_run(
         return
     mirrors = Mirrors(run_dir, experiment.tracking)
     with RunWriter(run_dir) as writer, _logging_to(writer), mirrors:
+        check_resumable(run_dir)  # another process may have trained it to its end just before
         Queue(run_dir.parent).discard(run_dir.name)
         control.listen(lambda: _requests(run_dir))
 

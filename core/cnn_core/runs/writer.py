@@ -39,7 +39,7 @@ class RunWriter:
     who write it). Where epochs are short the summary is some of them behind the log. Name, notes
     and tags may be changed meanwhile: every summary has those that config.toml holds. Entering
     raises UserError if another process writes the run, or if the folder is no run; writing raises
-    OSError if the disk is full.
+    OSError if the disk is full, and RunTakenError if another machine has taken the run over.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -54,7 +54,7 @@ class RunWriter:
         read_config(self._run_dir)  # before the lock makes a file in a folder that is no run
         check_own_files(self._run_dir)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(RunLock(self._run_dir))
+            self._lock = stack.enter_context(RunLock(self._run_dir))
             clear_requests(self._run_dir)
             self._log = stack.enter_context(EventAppender(self._run_dir / EVENTS))
             self._summary = fold_events(self._run_dir)
@@ -62,7 +62,7 @@ class RunWriter:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._summary_is_behind:
+        if self._summary_is_behind and self._lock.is_ours:
             with contextlib.suppress(OSError):  # it can be made from the log
                 self._save_summary(sync=False)
         self._exit.close()
@@ -74,6 +74,7 @@ class RunWriter:
 
     def write(self, event: Event) -> None:
         """Record an event that happens now; where OSError is raised, it may be tried again."""
+        self._lock.check()
         now = time.time()
         before = self._summary.status
         if event is not self._appended:  # else the disk took the line, and not what follows it

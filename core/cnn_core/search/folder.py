@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.file_lock import FileLock
 from cnn_core.files import write_atomically, write_text_atomically
 from cnn_core.preset_files import read_table
 from cnn_core.regular_files import read_regular
@@ -52,16 +53,16 @@ class SweepFolder:
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
         """Keep all other processes from taking trials meanwhile; goes with this process."""
-        from filelock import FileLock, Timeout
-
-        try:
-            with FileLock(self.path / ".lock", thread_local=False, timeout=_PATIENCE_S):
-                yield
-        except Timeout:
+        lock = FileLock(self.path / ".lock")
+        if not lock.acquire(_PATIENCE_S):
             raise UserError(
                 f"sweep {self.sweep.name}: another process has been taking a trial for "
                 f"{_PATIENCE_S:.0f} s ({printable(self.path)})"
-            ) from None
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def request_stop(self, why: str | None = None) -> None:
         """Ask all that train this sweep's trials to stop with checkpoints.

@@ -1,15 +1,16 @@
 """Where Optuna keeps a sweep's study: a journal file, or any storage that it knows by a URL."""
 
 import contextlib
+import math
 import os
 from pathlib import Path
 
-from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from cnn_core.errors import UserError, first_line, printable
+from cnn_core.file_lock import FileLock
 
 JOURNAL = "study.journal"
 
@@ -38,11 +39,11 @@ class _JournalLock(BaseJournalFileLock):
     def __init__(self, journal: Path) -> None:
         self._journal = journal
         # Not {journal}.lock: a file of that name is Optuna's own lock.
-        self._lock = FileLock(journal.with_name(f".{journal.name}.lock"), thread_local=False)
+        self._lock = FileLock(journal.with_name(f".{journal.name}.lock"))
 
     def acquire(self) -> bool:
         """Wait for the lock."""
-        self._lock.acquire()
+        self._lock.acquire(math.inf)
         with contextlib.suppress(FileNotFoundError):
             _cut_torn_line(self._journal)
         return True

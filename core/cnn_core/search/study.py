@@ -5,11 +5,11 @@ import time
 from typing import Any, Literal
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from cnn_core.errors import UserError, first_line
+from cnn_core.file_lock import FileLock
 from cnn_core.runs.lock import is_live
 from cnn_core.search.folder import SweepFolder
 from cnn_core.search.space import sampler_for, suggest
@@ -194,12 +194,8 @@ class Study:
         """Return the right to train a trial, None while another process has it."""
         claims = self._folder.path / "claims"
         claims.mkdir(exist_ok=True)
-        lock = FileLock(claims / f"{index:05d}", thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return None
-        return lock
+        lock = FileLock(claims / f"{index:05d}")
+        return lock if lock.acquire(0) else None
 
 
 def _pruner(folder: SweepFolder) -> BasePruner:

@@ -52,6 +52,7 @@ def told(
                     yield Preparing(what=what, done=done, total=total)
             case Remark(text, warning):
                 yield Notice(level="warning" if warning else "info", text=text)
+        control.poll()
         if control.stopping:
             work.close()
             return None
