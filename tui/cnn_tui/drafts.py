@@ -53,7 +53,8 @@ class DraftFile:
         self._closed = False
 
     def keep(self, draft: str | None) -> None:
-        """Write the draft, or remove it where there is none; raises OSError."""
+        """Write the draft, or remove it where there is none; raises OSError, or
+        UserError where the file system has no locks."""
         with self._turn:
             if self._closed:
                 return
