@@ -77,14 +77,19 @@ class RunLock:
         """Raise RunTakenError where the run has, or had, another writer since.
 
         Where a file system keeps locks to one machine, that may be while this process is suspended
-        for longer than a heartbeat counts. Costs two system calls.
+        for longer than a heartbeat counts. Raises OSError where the folder is gone, or can't be
+        looked at now. Costs three system calls.
         """
+        try:
+            self._heartbeat.stat()
+        except FileNotFoundError:
+            self._run_dir.stat()
         if not self.is_ours:
             owner = _owner(self._run_dir)
             by = f"process {owner.pid} on {printable(owner.host)}" if owner else "another process"
             raise RunTakenError(
                 f"run {printable(self._run_dir.name)}: {by} has taken it over while this one was "
-                "suspended, or its folder was removed; nothing more is written here"
+                "suspended; nothing more is written here"
             )
 
     @property
