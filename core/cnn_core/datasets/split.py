@@ -104,8 +104,9 @@ def _drawn(
     note = None if cache_dir is None else cache_dir / "splits" / f"{name}.npy"
     if note is not None and note.is_file():
         with contextlib.suppress(OSError, ValueError, EOFError):  # damaged: drawn again
-            order: Positions = np.load(note)
-            return _parted(order, fraction)
+            noted: Positions = np.load(note)
+            if np.array_equal(np.sort(noted), np.arange(len(labels))):
+                return _parted(noted, fraction)
     from sklearn.model_selection import train_test_split
 
     everything = np.arange(len(labels))
