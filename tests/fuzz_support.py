@@ -1,15 +1,29 @@
-"""Odd input for everything that is read: values, documents, texts, and damaged folders."""
+"""Odd input for everything that is read, and what must hold for it: a result, or one error told.
+
+Values, documents, texts and damaged folders; ``told`` and ``command`` check what became of them.
+"""
 
 import copy
 import datetime
+import io
+import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from unittest import mock
 
+import tomli_w
 from hypothesis import strategies as st
+
+from cnn_core.errors import CnnTuiError
+from cnn_tui.cli import main
 
 _TEXTS = (
     *("", " ", "\0", "\x1b[31m", "a\nb", "[bold]", "\u202eabc", "ﷺ", "\x9b1m", "x" * 3000, "NaN"),
@@ -158,3 +172,99 @@ def harms(files: dict[str, bytes], documents: dict[str, Any]) -> st.SearchStrate
         return Harm(path, "content", draw(garbled(files[path])))
 
     return st.lists(one(), min_size=1, max_size=3)
+
+
+def as_toml(table: Any) -> bytes:
+    """Return a table as TOML; what TOML can't hold becomes text that is no TOML, or odd."""
+    try:
+        return tomli_w.dumps(_writable(table)).encode(errors="surrogateescape")
+    except (TypeError, AttributeError, ValueError):
+        return repr(table).encode(errors="replace")
+
+
+def as_json(document: Any) -> bytes:
+    """Return a document as JSON, NaN and the infinities as Python writes them."""
+    return json.dumps(document).encode()
+
+
+class _Hexadecimal(int):
+    """A number that is written so, the largest with more digits than Python shows in decimal."""
+
+    def __str__(self) -> str:
+        return hex(self) if self < 10**400 else "0x" + "f" * 5000
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _writable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    return _Hexadecimal(value) if type(value) is int and value > 2**64 else value
+
+
+_LONGEST_MESSAGE = 20_000
+
+
+class Surface(NamedTuple):
+    """Input of one kind: cases, and what must hold for each."""
+
+    cases: st.SearchStrategy[Any]
+    check: Callable[[Any], object]
+    costs: int = 1
+    """How much longer a case takes than one of a surface that only parses."""
+
+
+def told(call: Callable[[], Any]) -> Any:
+    """Return what a call returns, None where it tells the user of a mistake in a clear way."""
+    try:
+        return call()
+    except CnnTuiError as error:
+        message = str(error)
+        assert message
+        assert len(message) < _LONGEST_MESSAGE, f"{len(message)} characters: {message[:200]}"
+        assert harmless(message), repr(message)
+        return None
+
+
+def command(*arguments: str | Path) -> str:
+    """Run a command in this process; return what it wrote on stdout.
+
+    It ends with the code of a result, a failure or a mistake, and writes no control characters.
+    """
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", ["cnn-tui", *map(str, arguments)]),
+        mock.patch.object(sys, "stdout", streams[0]),
+        mock.patch.object(sys, "stderr", streams[1]),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    output, errors = (_written(stream) for stream in streams)
+    assert code in (0, 1, 2), code
+    assert "Traceback" not in output + errors
+    assert harmless(output + errors), f"{arguments[0]}: {output + errors!r:.2000}"
+    assert code == 0 or errors.strip(), "a failure is told of"
+    return output
+
+
+def harmless(text: str) -> bool:
+    """Return whether a terminal shows the text, and obeys nothing of it."""
+    return not any(unicodedata.category(char)[0] == "C" for char in text.replace("\n", ""))
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    content = stream.buffer
+    assert isinstance(content, io.BytesIO)
+    return content.getvalue().decode()
+
+
+@contextmanager
+def file_of(name: str, content: bytes) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(content)
+        yield path

@@ -1,7 +1,8 @@
 """Fuzzing: whatever is read, by thousands of odd and damaged inputs: a result, or an error told.
 
-Each surface of tests/fuzz_surfaces.py is tried ``--cases`` times, those that start commands a
-tenth as often and the app a hundredth. A case that takes too long, or too much memory, is lost.
+Each surface of tests/fuzz_texts.py and fuzz_runs.py is tried ``--cases`` times, those that start
+commands a tenth as often and the app a hundredth. A case that takes too long, or too much memory,
+is lost.
 """
 
 import resource
@@ -13,7 +14,9 @@ from types import FrameType
 from typing import Any
 
 import hypothesis
-from fuzz_surfaces import Surface, surfaces
+from fuzz_runs import run_surfaces, trained_surfaces
+from fuzz_support import Surface
+from fuzz_texts import text_surfaces
 from tally import Campaign
 
 _LONGEST_S = 30
@@ -63,9 +66,10 @@ def main() -> None:
         Campaign("fuzzing", __doc__ or "", cases=5000, only="") as campaign,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for name, surface in surfaces(Path(folder)).items():
-            if campaign.options.only in name:
-                try_surface(campaign, name, surface)
+        for made in (text_surfaces, run_surfaces, trained_surfaces):
+            for name, surface in made(Path(folder)).items():
+                if campaign.options.only in name:
+                    try_surface(campaign, name, surface)
 
 
 if __name__ == "__main__":
