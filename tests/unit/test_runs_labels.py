@@ -107,6 +107,7 @@ def test_an_interrupted_run(run: Path) -> None:
         assert document["status"] == "interrupted"
 
 
+@pytest.mark.usefixtures("each_summary")
 def test_a_live_run_shows_them_at_once_and_saves_them_with_the_next_epoch(run: Path) -> None:
     with RunWriter(run) as writer:
         writer.write(Preparing(what="x"))
@@ -152,6 +153,7 @@ def test_labels_set_at_any_instant_of_a_run_are_saved(run: Path) -> None:
     assert stored(run)["name"] == read_config(run)["name"] == wanted[0]
 
 
+@pytest.mark.usefixtures("each_summary")
 def test_a_config_broken_by_hand_ends_no_training(run: Path) -> None:
     with RunWriter(run) as writer:
         writer.write(Preparing(what="x"))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,28 @@ def test_configs_that_cannot_be_read(run: Path, tmp_path: Path) -> None:
         read_config(run)
     (run / "config.toml").write_text("[x]\nday = 2020-01-31")
     assert read_config(run) == {"x": {"day": "2020-01-31"}}
+
+
+def test_a_summary_that_takes_long_is_put_off_and_never_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnn_core.runs.writer.TIME_SHARE", 1e-9)
+    run = create_run(tmp_path, "digits", CONFIG, {})
+
+    def stored() -> Any:
+        return json.loads((run / "summary.json").read_bytes())["epoch"]
+
+    with RunWriter(run) as writer:
+        writer.write(started())
+        for number in (1, 2):
+            writer.write(epoch(number))
+        assert stored() == 0
+        killed = shutil.copytree(run, tmp_path / "killed")
+    assert stored() == 2
+    assert read_summary(killed)["status"] == "interrupted"
+    assert read_summary(killed)["epoch"] == 2
+    with RunWriter(run) as writer:
+        writer.write(started(2))
+        writer.write(epoch(3))
+        writer.write(RunFinished(status="finished"))
+        assert stored() == 3

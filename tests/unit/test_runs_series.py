@@ -17,6 +17,7 @@ from cnn_core.runs.summary_state import RunSummary
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
 from cnn_core.training.events import (
+    CheckpointSaved,
     ClassesValidated,
     EpochFinished,
     Event,
@@ -170,6 +171,23 @@ def test_the_latest_accuracy_of_each_class() -> None:
     assert series.class_accuracy == validated(2, 7, 8)
     series.fold(1002.0, started())
     assert series.class_accuracy is None
+
+
+def test_of_the_accuracies_only_those_are_kept_that_a_resume_may_go_back_to() -> None:
+    def validated(number: int) -> ClassesValidated:
+        return ClassesValidated(epoch=number, images=(10,), correct=(number,))
+
+    series = folded((100.0, started()))
+    for number in range(1, 6):
+        series.fold(100.0 + number, epoch(number))
+        series.fold(100.0 + number, validated(number))
+        if number == 3:  # saved at the start of the fourth
+            before = series.version
+            series.fold(103.5, CheckpointSaved(name="last", epoch=4, step=0))
+            assert series.version == before
+    assert series._class_accuracies == [validated(3), validated(4), validated(5)]
+    series.fold(200.0, started(3, 0))
+    assert series.class_accuracy == validated(3)
 
 
 def test_what_is_trained_again_replaces_the_old() -> None:

@@ -75,6 +75,7 @@ def test_an_empty_or_missing_folder_fills(runs: Path) -> None:
     assert changes(watcher) == ([run.name], [])
 
 
+@pytest.mark.usefixtures("each_summary")
 def test_only_what_changed_is_told(runs: Path) -> None:
     first, second, third = make(runs), make(runs), make(runs, None)
     watcher = RunsWatcher(runs)

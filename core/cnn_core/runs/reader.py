@@ -83,17 +83,22 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
     """Return the document of ``show --json``, as ``RunSummary.document`` describes it.
 
     A run that ended without saying so has the status "interrupted". A summary that is missing
-    or damaged is made anew from the events. Raises UserError where config.toml is needed for
-    that, and is missing or damaged.
+    or damaged, or may be behind the events as the process that wrote it died, is made anew from
+    them. Raises UserError where config.toml is needed for that, and is missing or damaged.
     """
+    try:
+        document = parse_summary((run_dir / SUMMARY).read_bytes())
+    except (OSError, ValueError):
+        document = fold_events(run_dir).document()
+    known = document
 
-    def read() -> dict[str, Any]:
+    def as_left() -> dict[str, Any]:
         try:
-            return parse_summary((run_dir / SUMMARY).read_bytes())
-        except (OSError, ValueError):
             return fold_events(run_dir).document()
+        except (UserError, OSError):  # damaged since
+            return known
 
-    return as_of_now(run_dir, read(), read)
+    return as_of_now(run_dir, document, as_left)
 
 
 def parse_summary(content: bytes) -> dict[str, Any]:

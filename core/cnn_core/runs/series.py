@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_core.runs.clock import RunClock
-from cnn_core.training.events import ClassesValidated, EpochFinished, Event, RunStarted, StepsDone
+from cnn_core.training.events import (
+    CheckpointSaved,
+    ClassesValidated,
+    EpochFinished,
+    Event,
+    RunStarted,
+    StepsDone,
+)
 
 Metric = Literal["loss", "lr", "images_per_s", "train_loss", "train_acc", "val_loss", "val_acc"]
 XAxis = Literal["step", "epoch", "time"]
@@ -67,6 +74,11 @@ class RunSeries:
                     self._best_epochs.append(event.epoch)
             case ClassesValidated():
                 self._class_accuracies.append(event)
+            case CheckpointSaved(name="last"):
+                # Nothing goes back to before it: of the validations up to it the latest is enough.
+                epochs = [validated.epoch for validated in self._class_accuracies]
+                del self._class_accuracies[: max(0, bisect_right(epochs, event.epoch - 1) - 1)]
+                return
             case RunStarted():
                 self.classes, self._steps_per_epoch = event.classes, event.steps_per_epoch
                 whole, steps = event.resumed_epoch or 0, event.resumed_step or 0

@@ -24,6 +24,10 @@ from cnn_core.training.events import (
     encode,
 )
 
+# Share of the time that writing summaries may take: they grow with every epoch, and a run of ten
+# thousand short ones would spend most of its time on them.
+TIME_SHARE = 0.02
+
 
 class RunWriter:
     """Context manager that holds a run's lock and records its events; resumes where it stood.
@@ -31,14 +35,17 @@ class RunWriter:
     Every event reaches the operating system at once, so that a process that dies loses at
     most the line it was writing. Only RunFinished forces log and summary to the disk: a power
     cut in between may lose the last seconds of the log, never a checkpoint (synced by those
-    who write it). Name, notes and tags may be changed meanwhile: every summary has those
-    that config.toml holds. Entering raises UserError if another process writes the run, or if the
-    folder is no run; writing raises OSError if the disk is full.
+    who write it). Where epochs are short the summary is some of them behind the log. Name, notes
+    and tags may be changed meanwhile: every summary has those that config.toml holds. Entering
+    raises UserError if another process writes the run, or if the folder is no run; writing raises
+    OSError if the disk is full.
     """
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._exit = contextlib.ExitStack()
+        self._next_summary = 0.0
+        self._summary_is_behind = False
 
     def __enter__(self) -> Self:
         self._config_stamp = stamp_of(self._run_dir / CONFIG)
@@ -52,6 +59,9 @@ class RunWriter:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if self._summary_is_behind:
+            with contextlib.suppress(OSError):  # it can be made from the log
+                self._save_summary(sync=False)
         self._exit.close()
         # Whoever set labels since the last summary left the next one to us. The run is recorded
         # whether that succeeds or not.
@@ -68,11 +78,12 @@ class RunWriter:
         if isinstance(event, RunFinished):
             self._log.sync()
             self._save_summary(sync=True)
-        elif (
-            isinstance(event, RunStarted | EpochFinished | TestEvaluated)
-            or self._summary.status != before
-        ):
+        elif isinstance(event, RunStarted | TestEvaluated) or self._summary.status != before:
             self._save_summary(sync=False)
+        elif isinstance(event, EpochFinished):
+            self._summary_is_behind = True
+            if time.monotonic() >= self._next_summary:
+                self._save_summary(sync=False)
         if isinstance(event, Notice) and event.level == "warning":
             self.log(f"warning: {event.text}")
 
@@ -81,8 +92,12 @@ class RunWriter:
         append_log(self._run_dir, text)
 
     def _save_summary(self, *, sync: bool) -> None:
+        began = time.monotonic()
         self._take_labels()
         _write_summary(self._run_dir, self._summary, sync=sync)
+        ended = time.monotonic()
+        self._next_summary = ended + (ended - began) / TIME_SHARE
+        self._summary_is_behind = False
 
     def _take_labels(self) -> None:
         """Take name, notes and tags from config.toml, if it was replaced since the last look."""
