@@ -12,11 +12,14 @@ import tomli_w
 
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import resolved_image_size
-from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.errors import UserError, did_you_mean, first_line, printable
 from cnn_core.locations import expanded
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
 _MOST_BYTES = 4_000_000
+# Of a file that is none of ours there may be thousands of mistakes, and of any length.
+_MOST_TOLD = 50
+_LONGEST_TOLD = 600
 
 
 def shipped_presets() -> dict[str, Path]:
@@ -115,8 +118,8 @@ def parse_toml(path: Path, text: str) -> dict[str, Any]:
     """Return a file's table; UserError with the place where it is not valid TOML."""
     try:
         return tomli.loads(text)
-    except (tomli.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{printable(path)}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
+        raise UserError(f"{printable(path)}: not valid TOML: {first_line(error)}") from error
 
 
 def _override(table: dict[str, Any], item: str, overridden: dict[str, str]) -> str | None:
@@ -133,7 +136,7 @@ def option_value(text: str) -> Any:
     """Return what TOML takes a text of the command line for; the text itself if for nothing."""
     try:
         return tomli.loads(f"value = {text}")["value"]
-    except (tomli.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
 
 
@@ -181,10 +184,15 @@ def told_mistakes(
         line = None if option else _line_of(text, mistake.key)
         place = f" ({option})" if option else f" (line {line})" if line else ""
         value = f"{mistake.value}: " if mistake.value else ""
-        told = f"  {printable(mistake.key)}{place}: {value}{printable(mistake.message)}"
-        placed.append((line or math.inf, told))
+        key, message = (
+            clipped(printable(part), _LONGEST_TOLD) for part in (mistake.key, mistake.message)
+        )
+        placed.append((line or math.inf, f"  {key}{place}: {value}{message}"))
     placed.sort(key=lambda one: one[0])  # in the order of the file, the command line's last
-    return "\n".join([f"{printable(path)}: {count}", *(told for _, told in placed)])
+    shown = [told for _, told in placed[:_MOST_TOLD]]
+    if len(placed) > _MOST_TOLD:
+        shown.append(f"  … and {len(placed) - _MOST_TOLD} more")
+    return "\n".join([f"{printable(path)}: {count}", *shown])
 
 
 def _within(one: str, other: str) -> bool:

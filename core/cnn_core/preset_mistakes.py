@@ -161,12 +161,15 @@ def _literals(context: dict[str, Any]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    return clipped(printable(repr(value)))
+    try:
+        return clipped(printable(repr(value)))
+    except ValueError:  # written in hexadecimal, a number may have more digits than Python shows
+        return "a number of thousands of digits"
 
 
-def clipped(text: str) -> str:
-    """Return text of at most 60 characters."""
-    return text if len(text) <= 60 else f"{text[:59]}…"
+def clipped(text: str, longest: int = 60) -> str:
+    """Return text of at most ``longest`` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _lower(sentence: str) -> str:

@@ -16,9 +16,10 @@ import numpy as np
 import psutil
 from numpy.lib import format as npy
 
+from cnn_core.arrays import BROKEN_ARRAY
 from cnn_core.datasets.build import PIXELS, Recipe, build
 from cnn_core.datasets.index import Images
-from cnn_core.errors import UserError, printable
+from cnn_core.errors import UserError, first_line, printable
 from cnn_core.made_once import META, made_once, read_meta, size_text
 from cnn_core.progress import Progress, Remark
 
@@ -81,8 +82,8 @@ def _fault(folder: Path, settings: dict[str, Any]) -> str | None:
     try:
         meta = read_meta(folder)
         pixels = npy.open_memmap(folder / PIXELS, mode="r")
-    except (OSError, ValueError) as error:
-        return str(error)
+    except BROKEN_ARRAY as error:
+        return first_line(error)
     if meta.get("settings") != settings or "corrupt" not in meta:
         return f"{META} is not of these images"
     if list(pixels.shape) != meta.get("shape") or pixels.dtype != np.uint8:

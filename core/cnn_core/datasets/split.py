@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core.arrays import BROKEN_ARRAY
 from cnn_core.config import Data
 from cnn_core.datasets.index import TEST, VAL, Index, Positions
 from cnn_core.errors import UserError, printable
@@ -103,9 +104,10 @@ def _drawn(
     name = hashlib.blake2b(settings + labels.tobytes(), digest_size=16).hexdigest()
     note = None if cache_dir is None else cache_dir / "splits" / f"{name}.npy"
     if note is not None and note.is_file():
-        with contextlib.suppress(OSError, ValueError, EOFError):  # damaged: drawn again
-            order: Positions = np.load(note)
-            return _parted(order, fraction)
+        with contextlib.suppress(*BROKEN_ARRAY):  # drawn again
+            noted: Positions = np.load(note)
+            if np.array_equal(np.sort(noted), np.arange(len(labels))):
+                return _parted(noted, fraction)
     from sklearn.model_selection import train_test_split
 
     everything = np.arange(len(labels))

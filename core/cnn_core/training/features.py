@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ import torch
 from numpy.lib import format as npy
 from torch import Tensor, fx
 
-from cnn_core.errors import UserError, printable
+from cnn_core.arrays import BROKEN_ARRAY
+from cnn_core.errors import UserError, first_line, printable
 from cnn_core.made_once import META, check_room, made_once, read_meta, sync, write_meta
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.device import Precision, autocast
@@ -102,7 +103,10 @@ def stored_features(
     }
     key = hashlib.blake2b(repr(sorted(settings.items())).encode(), digest_size=16).hexdigest()
     folder = cache_dir / key
-    shapes = [(rows, *_stored_shape(feature)) for feature in division.features]
+    layouts = [
+        _Layout((rows, *_stored_shape(feature)), _stored_dtype(feature.dtype))
+        for feature in division.features
+    ]
 
     def make(part: Path) -> Generator[Progress | Remark, None, None]:
         cost = check_room(
@@ -116,10 +120,10 @@ def stored_features(
         with ExitStack() as stack:
             files = [
                 stack.enter_context((part / _name(number)).open("wb"))
-                for number in range(len(shapes))
+                for number in range(len(layouts))
             ]
-            for file, shape, feature in zip(files, shapes, division.features, strict=True):
-                descr = npy.dtype_to_descr(_stored_dtype(feature.dtype))
+            for file, (shape, dtype) in zip(files, layouts, strict=True):
+                descr = npy.dtype_to_descr(dtype)
                 header = {"descr": descr, "fortran_order": False, "shape": shape}
                 npy.write_array_header_1_0(file, header)
             done = 0
@@ -133,10 +137,10 @@ def stored_features(
         write_meta(part, {"settings": settings})
 
     try:
-        yield from made_once(folder, "stored features", lambda: _fault(folder, shapes), make)
+        yield from made_once(folder, "stored features", lambda: _fault(folder, layouts), make)
         (folder / META).touch()  # used now: others are removed before it
         _remove_unused(cache_dir, folder)
-        return [np.load(folder / _name(i), mmap_mode="r") for i in range(len(shapes))]
+        return [np.load(folder / _name(i), mmap_mode="r") for i in range(len(layouts))]
     except OSError as error:
         raise UserError(
             f"{printable(error.filename or cache_dir)}: {error.strerror or error}; features are "
@@ -177,16 +181,23 @@ def _view(source: ImageSupply, part: Tensor, inputs: Inputs, seed: int) -> Input
     return changed
 
 
-def _fault(folder: Path, shapes: Sequence[tuple[int, ...]]) -> str | None:
+class _Layout(NamedTuple):
+    """What the array of a file is like."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _fault(folder: Path, layouts: Sequence[_Layout]) -> str | None:
     """Return why stored features can't be used, or None where they are whole."""
     try:
         read_meta(folder)
-        for number, shape in enumerate(shapes):
-            found = npy.open_memmap(folder / _name(number), mode="r").shape
-            if found != shape:
-                return f"{_name(number)} has the shape {found}, not {shape}"
-    except (OSError, ValueError) as error:
-        return str(error)
+        for number, layout in enumerate(layouts):
+            stored = npy.open_memmap(folder / _name(number), mode="r")
+            if (found := _Layout(stored.shape, stored.dtype)) != layout:
+                return f"{_name(number)} holds {found}, not {layout}"
+    except BROKEN_ARRAY as error:
+        return first_line(error)
     return None
 
 

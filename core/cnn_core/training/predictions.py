@@ -2,11 +2,11 @@
 
 import dataclasses
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core.arrays import BROKEN_ARRAY
 from cnn_core.errors import UserError, printable
 from cnn_core.files import Stamp, write_atomically
 from cnn_core.regular_files import open_regular
@@ -64,7 +64,7 @@ def load_predictions(path: Path) -> tuple[Predictions, Stamp | None]:
             stamp = kept["stamp"].tolist() if "stamp" in kept.files else []
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except BROKEN_ARRAY as error:
         raise UserError(f"{printable(path)}: damaged, or no file of predictions") from error
     count, classes = len(found.names), len(found.classes)
     if found.logits.shape != (count, classes) or found.labels.shape != (count,):
