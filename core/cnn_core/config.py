@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from cnn_core.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TestViews = Literal["none", "flip", "flip-shift"]

@@ -18,11 +18,16 @@ def open_regular(path: Path | str) -> BinaryIO:
 def read_regular(path: Path | str, most: int = MOST_BYTES) -> bytes:
     """Return what a file holds now; OSError as above, and where it is above ``most`` bytes."""
     with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            what = f"{size / 1e6:,.0f} MB, above {most / 1e6:,.0f} MB"
-            raise OSError(errno.EFBIG, what, str(path))
-        return file.read(size)
+        return read_whole(file, path, most)
+
+
+def read_whole(file: BinaryIO, path: Path | str, most: int = MOST_BYTES) -> bytes:
+    """Return what an open file holds now; OSError where it is above ``most`` bytes."""
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        what = f"{size / 1e6:,.0f} MB, above {most / 1e6:,.0f} MB"
+        raise OSError(errno.EFBIG, what, str(path))
+    return file.read(size)
 
 
 def append_regular(path: Path | str) -> BinaryIO:

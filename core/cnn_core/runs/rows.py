@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_args
 
 from cnn_core.errors import UserError
 from cnn_core.files import Stamp, stamp_of
-from cnn_core.regular_files import open_regular, read_regular
+from cnn_core.regular_files import open_regular, read_regular, read_whole
 from cnn_core.runs.dotted import value_at
 from cnn_core.runs.event_log import EVENTS, last_event
 from cnn_core.runs.lock import is_live
@@ -93,7 +93,7 @@ def _look(run_dir: Path) -> _Known | None:
     try:
         with open_regular(path) as file:
             stamp = stamp_of(file.fileno())
-            row = row_of(run_dir.name, parse_summary(file.read()))
+            row = row_of(run_dir.name, parse_summary(read_whole(file, path)))
     except (OSError, ValueError):
         watched: tuple[str, ...] = (CONFIG, EVENTS)
         stamp, marks = stamp_of(path), _marks(run_dir, watched)

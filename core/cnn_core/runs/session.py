@@ -6,8 +6,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import psutil
+
 from cnn_core.backbones.catalog import BACKBONES
 from cnn_core.backbones.network import build_network
+from cnn_core.backbones.structure import Network
 from cnn_core.backbones.weights import weights_file
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import open_index
@@ -16,6 +19,7 @@ from cnn_core.errors import UserError, first_line, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
 from cnn_core.locations import cache_dir
+from cnn_core.made_once import size_text
 from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import create_run
@@ -34,6 +38,7 @@ from cnn_core.training.events import Event, Notice, RunFinished, RunStarted
 from cnn_core.training.insisting import insisted
 from cnn_core.training.ranks import ALONE, PeersLostError, Ranks
 
+_FLOAT32_BYTES = 4
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +75,18 @@ def check_startable(experiment: Experiment, data_dir: Path, device: str | None) 
         device="meta",
     )
     apply_freezing(network, experiment.freeze.policy)
+    _check_memory(network)
+
+
+def _check_memory(network: Network) -> None:
+    """Raise UserError where the network's weights alone are more than the machine's memory."""
+    needed = _FLOAT32_BYTES * sum(weight.numel() for weight in network.module.parameters())
+    memory = psutil.virtual_memory().total
+    if needed > memory:
+        raise UserError(
+            f"model: the weights of this network take {size_text(needed)}, and this machine has "
+            f"{size_text(memory)} of memory; lower model.options or model.head_hidden"
+        )
 
 
 def train_run(
