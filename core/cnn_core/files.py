@@ -12,19 +12,24 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, sync: b
     """Call ``write(file)`` on a temporary file beside ``path``, then rename it into place.
 
     ``sync`` forces the bytes to the disk first, so that a power cut leaves the old or the new.
+    An OSError names ``path``.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    part = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            part.chmod(0o666 & ~_umask())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None  # which the user knows
         raise
 
 
