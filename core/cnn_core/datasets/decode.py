@@ -13,6 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cnn_core.datasets.index import Images
+from cnn_core.errors import is_out_of_memory
 
 DECODER_VERSION = 2
 """Counts up whenever the same file would give other pixels, so that no old cache is used."""
@@ -23,10 +24,11 @@ MAX_PIXELS = 89_478_485
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Corrupt:
-    """An image that cannot be used, and why."""
+    """An image that cannot be used, and why; ``unread`` where not even its bytes could be had."""
 
     name: str
     why: str
+    unread: bool = False
 
 
 def decode(path: Path, name: str, image_size: int, resize: int) -> Images | Corrupt:
@@ -51,7 +53,9 @@ def whole_bytes(path: Path, largest_short: int) -> int:
     try:
         with Image.open(path) as image:
             height, width = _shrunk_size((image.height, image.width), largest_short)
-    except Exception:  # noqa: BLE001 - told as corrupt when it is decoded
+    except Exception as error:  # told as corrupt when it is decoded
+        if is_out_of_memory(error):
+            raise
         return 0
     return 3 * height * width
 
@@ -100,7 +104,7 @@ def _decode(path: Path, name: str, finish: Callable[[Images], Images]) -> Images
     try:
         content = path.read_bytes()
     except OSError as error:
-        return Corrupt(name, error.strerror or type(error).__name__)
+        return Corrupt(name, error.strerror or type(error).__name__, unread=True)
     if not content:
         return Corrupt(name, "the file is empty")
     try:
@@ -110,9 +114,9 @@ def _decode(path: Path, name: str, finish: Callable[[Images], Images]) -> Images
             return finish(_pixels(image, content))
     except UnidentifiedImageError:
         return Corrupt(name, "not an image that Pillow can read")
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - on broken bytes Pillow raises almost anything
+    except Exception as error:  # on broken bytes Pillow raises almost anything
+        if is_out_of_memory(error):  # which says nothing of the image
+            raise
         return Corrupt(name, str(error) or type(error).__name__)
 
 

@@ -16,12 +16,16 @@ from cnn_core.progress import Progress
 DIGEST_BYTES = 16
 FILES_A_TASK = 64
 UNREADABLE = b"unreadable"
+INCOMPLETE = "-incomplete"
+"""Ends the digest of files of which some can't be read."""
 SETTLED_S = 2.0
 """A file changed later than this before we look may change again within its clock's tick."""
 
 
 def fingerprint(index: Index, memo_dir: Path) -> Generator[Progress, None, str]:
     """Return the BLAKE2b digest, in hex, of the images' names and contents, in their order.
+
+    It ends in ``INCOMPLETE`` where some of the files can't be read.
 
     Files are read only where their names, sizes and times of change are not known from an
     earlier call: ``memo_dir`` holds a small file for each such state, with the digest.
@@ -39,7 +43,9 @@ def fingerprint(index: Index, memo_dir: Path) -> Generator[Progress, None, str]:
         digests += some
         yield Progress("reading images", len(digests), len(index))
     content = _hex(repr(index.names).encode(), *digests)
-    if settled and UNREADABLE not in digests:
+    if UNREADABLE in digests:
+        return content + INCOMPLETE
+    if settled:
         memo_dir.mkdir(parents=True, exist_ok=True)
         write_text_atomically(memo, content + "\n", sync=False)
     return content
