@@ -85,13 +85,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
+        return error.errno == errno.ENOMEM or _MEMORY_SIGNS[0] in str(error)
     # torch's own class is a RuntimeError too, and so are those of the libraries below it.
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _MEMORY_SIGNS)
 
 
 _MEMORY_SIGNS = (
-    "out of memory",  # CUDA
+    "out of memory",  # CUDA, Pillow
     "can't allocate memory",  # the allocator of the CPU
     "could not create a memory object",  # oneDNN
     "ALLOC_FAILED",  # cuBLAS, cuDNN

@@ -19,25 +19,30 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, sync: b
     """Call ``write(file)`` on a temporary file beside ``path``, then rename it into place.
 
     ``sync`` forces the bytes to the disk first, so that a power cut leaves the old or the new.
-    What processes left that were killed while they wrote the same file is removed.
+    What processes left that were killed while they wrote the same file is removed. An OSError names
+    ``path``.
     """
-    remove_abandoned(path.parent, path.name)
-    descriptor, part = _new_temporary(path)
     try:
-        # Closed before it is renamed: some file systems tell of a full disk only then. The other
-        # descriptor goes on holding the lock.
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            write(file)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+        remove_abandoned(path.parent, path.name)
+        descriptor, part = _new_temporary(path)
+        try:
+            # Closed before it is renamed: some file systems tell of a full disk only then. The
+            # other descriptor goes on holding the lock.
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                write(file)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            part.chmod(0o666 & ~_umask())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None  # which the user knows
         raise
-    finally:
-        os.close(descriptor)
 
 
 def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:

@@ -215,7 +215,7 @@ def test_broken_files_are_corrupt(tmp_path: Path) -> None:
         assert result.why
         assert "0x" not in result.why
     missing = decode(tmp_path / "missing", "missing", 8, 8)
-    assert missing == Corrupt("missing", "No such file or directory")
+    assert missing == Corrupt("missing", "No such file or directory", unread=True)
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(

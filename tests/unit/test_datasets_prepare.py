@@ -16,7 +16,7 @@ from PIL import Image
 from prepare_support import finish
 
 from cnn_core.config import Data
-from cnn_core.datasets import build
+from cnn_core.datasets import build, tensors
 from cnn_core.datasets import prepare as prepare_module
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.errors import UserError
@@ -263,6 +263,40 @@ def test_a_full_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert decoded(run(root)[1]) == 12
 
 
+@pytest.mark.parametrize("settings", [{}, {"on_corrupt": "skip"}, {"whole": True}], ids=str)
+def test_images_that_are_away_for_a_while_are_not_kept_as_corrupt(
+    root: Path, settings: dict[str, Any]
+) -> None:
+    data = Data(dataset="folder", image_size=8, test_fraction=0.4, **settings)
+    steps = prepare(data, root.parent, root.parent / "cache")
+    while not isinstance(next(steps), Remark):
+        pass
+    (root / "c1").rename(root.parent / "away")
+    with pytest.raises(UserError, match=r"6 of 12 images could be read .* c1/0\.png: No such file"):
+        list(steps)
+    (root.parent / "away").rename(root / "c1")
+    prepared, seen = run(root, **settings)
+    assert decoded(seen) == 12
+    assert not prepared.corrupt
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_memory_that_runs_out_makes_no_image_corrupt(
+    root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tensors, "resized", fail)
+        with pytest.raises(type(error)):
+            run(root, on_corrupt="skip")
+    assert not caches(root)
+    assert not run(root)[0].corrupt
+
+
 def test_a_cache_folder_that_is_a_file(root: Path) -> None:
     (root.parent / "cache").write_text("")
     with pytest.raises(UserError, match="CNN_TUI_CACHE"):
@@ -283,7 +317,7 @@ SLOW_BUILDER = """
 import sys, time
 from pathlib import Path
 from cnn_core.config import Data
-from cnn_core.datasets import build
+from cnn_core.datasets import build, tensors
 from cnn_core.datasets import prepare as prepare_module
 from cnn_core.datasets.prepare import prepare
 build.IMAGES_A_TASK = 1

@@ -12,7 +12,13 @@ from cnn_core.runs.reader import read_events, read_summary
 from cnn_core.runs.session import new_run, train_run
 from cnn_core.training import insisting, saver
 from cnn_core.training.control import Control
-from cnn_core.training.events import CheckpointSaved, EpochFinished, Notice, RunFinished
+from cnn_core.training.events import (
+    CheckpointSaved,
+    EpochFinished,
+    Notice,
+    RunFinished,
+    TestEvaluated,
+)
 from cnn_core.training.insisting import NotWrittenError
 
 
@@ -206,11 +212,27 @@ def test_predictions_that_are_refused_do_not_fail_the_run(lab, disk):
     assert read_summary(run_dir)["test"]["acc"] is not None
 
 
-def test_a_run_that_can_write_nothing_at_its_start_fails_at_once(lab, disk):
+def test_a_run_waits_before_its_first_step_too(lab, disk):
     run_dir = new_run(lab.folder / "runs", lab.experiment())
-    disk.full = (".pt",)
-    *_, end = train_run(
-        run_dir, Control(), data_dir=lab.data_dir, cache_dir=lab.cache_dir, device="cpu"
+    disk.full, disk.patience = (".pt",), 3
+    events = list(
+        train_run(run_dir, Control(), data_dir=lab.data_dir, cache_dir=lab.cache_dir, device="cpu")
     )
-    assert end.status == "failed"
-    assert end.error == f"disk full: {run_dir}: free space there"
+    (error,) = notices(events, "error")
+    assert error.startswith(f"the first checkpoint can't be written: disk full: {run_dir}: ")
+    assert_as_undisturbed(lab, run_dir)
+
+
+def test_nothing_comes_after_the_end_of_a_run_that_was_waited_for(lab, disk):
+    disk.patience = 3
+    run_dir = new_run(lab.folder / "runs", lab.experiment())
+    events = []
+    for event in train_run(
+        run_dir, Control(), data_dir=lab.data_dir, cache_dir=lab.cache_dir, device="cpu"
+    ):
+        events.append(event)
+        if isinstance(event, TestEvaluated) and event.checkpoint == "best":
+            disk.full = ("log",)
+    assert disk.refused == 3
+    assert isinstance(events[-1], RunFinished)
+    assert [event for _, event in read_events(run_dir)][-1] == events[-1]

@@ -5,7 +5,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +28,7 @@ from cnn_tui.commands import (
     training,
 )
 from cnn_tui.options import DataDir, Device, RunsDir
-from cnn_tui.output import has_terminal, narrate
+from cnn_tui.output import Narration, has_terminal, narrate
 
 
 class _Group(TyperGroup):
@@ -46,8 +45,7 @@ class _Group(TyperGroup):
         except (CnnTuiError, OSError, MemoryError, RuntimeError) as error:
             if (told := _told(error)) is None:
                 raise
-            with suppress(OSError):  # stderr may be on the same full disk
-                narrate(f"error: {told}")
+            narrate(f"error: {told}")
             raise typer.Exit(getattr(error, "exit_code", CnnTuiError.exit_code)) from error
         finally:
             _drop_output()
@@ -63,7 +61,7 @@ def _told(error: Exception) -> str | None:
     if is_out_of_memory(error):
         return f"out of memory ({first_line(error)}): end other programs, or take --device cpu"
     if isinstance(error, OSError):
-        return disk_fault(error, error.filename) if error.filename else str(error)
+        return disk_fault(error, error.filename or "the output")
     if "can't start new thread" in str(error):
         return f"{error}: `ulimit -u` and `ulimit -v` say how many there may be"
     return None
@@ -170,11 +168,17 @@ for _panel, _commands in _PANELS.items():
         app.command(rich_help_panel=_panel)(_command)
 
 
+def _narration() -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(Narration(sys.stderr.fileno(), "w", closefd=False)), line_buffering=True
+    )
+
+
 def main() -> None:
     """Run the command line."""
     # Whoever starts us without standard streams (`>&-`) wants no output, not a crash.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = _narration() if sys.stderr else Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # JSON is UTF-8 whatever the locale; a class name from the disk may be no UTF-8 at all.

@@ -77,7 +77,7 @@ def follow(events: Iterable[Event], display: Display) -> RunFinished:
         last = event
     assert isinstance(last, RunFinished)
     if lost is not None:
-        raise OSError(lost.errno, lost.strerror, "stdout")
+        raise lost
     return last
 
 

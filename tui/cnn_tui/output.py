@@ -1,6 +1,7 @@
 """What commands print: data on stdout, narration on stderr, other people's text literally."""
 
 import errno
+import io
 import sys
 import textwrap
 import time
@@ -20,6 +21,22 @@ from cnn_core.quantities import seconds as seconds
 
 # A pipe has no width: there nothing is wrapped.
 _PIPED_WIDTH = 10**6
+
+
+class Narration(io.FileIO):
+    """A stream for what nobody's work may depend on: a full disk, say, loses it and no more.
+
+    A reader that left, or a terminal that is gone, is told of all the same.
+    """
+
+    def write(self, content: Any) -> int:
+        """Write the bytes, or forget them."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):
+                raise
+            return len(content)
 
 
 class _Console(Console):

@@ -12,8 +12,10 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnn_core.datasets.decode import Corrupt, decode, fit, set_up_pillow
+from cnn_core.datasets.fingerprint import INCOMPLETE
 from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.parallel import map_in_order
+from cnn_core.errors import UserError, printable
 from cnn_core.made_once import check_room, sync, write_meta
 from cnn_core.progress import Progress, Remark
 
@@ -82,7 +84,8 @@ def build(
     Corrupt images are black in the array; meta.json holds ``settings``, the array's ``shape``,
     ``[position, why]`` of each corrupt image and, where they differ, the ``sizes`` (height,
     width) and ``offsets`` of all. States the cost first; raises UserError where the disk is too
-    small for it.
+    small for it, and where images can't be read that could be when ``settings["content"]``, their
+    fingerprint, was made: what is only away for a while must not be kept as corrupt.
     """
     yield check_room(
         math.prod(recipe.shape),
@@ -95,6 +98,13 @@ def build(
     with (part / PIXELS).open("wb") as file:
         decoded = yield from _write_pixels(recipe, file)
         sync(file)
+    if decoded.unread and not settings["content"].endswith(INCOMPLETE):
+        first = decoded.unread[0]
+        raise UserError(
+            f"{len(decoded.unread):,} of {len(recipe.offsets) - 1:,} images could be read a moment "
+            f"ago and now can't be, such as {printable(first.name)}: {printable(first.why)}; was "
+            "their folder changed, or its disk taken away? Start again once all are there"
+        )
     meta = {"settings": settings, "shape": recipe.shape, "corrupt": decoded.corrupt}
     if len(recipe.shape) == 1:
         meta |= {"sizes": decoded.sizes, "offsets": recipe.offsets.tolist()}
@@ -108,6 +118,7 @@ class _Decoded:
     pixels: Images
     sizes: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     corrupt: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+    unread: list[Corrupt] = dataclasses.field(default_factory=list)
 
 
 def _write_pixels(recipe: Recipe, file: BinaryIO) -> Generator[Progress, None, _Decoded]:
@@ -121,6 +132,7 @@ def _write_pixels(recipe: Recipe, file: BinaryIO) -> Generator[Progress, None, _
         file.write(some.pixels.data)
         everything.sizes += some.sizes
         everything.corrupt += some.corrupt
+        everything.unread += some.unread
         yield Progress("decoding images", len(everything.sizes), total)
     return everything
 
@@ -142,8 +154,11 @@ def _decode_some(recipe: Recipe, offsets: NDArray[np.int64], positions: range) -
         place = decoded.pixels[offsets[position] - first : offsets[position + 1] - first]
         pixels_HWC = recipe.decode_at(position)
         if not isinstance(pixels_HWC, Corrupt) and pixels_HWC.size != place.size:
-            pixels_HWC = Corrupt("", "it is not of the size that its header tells")
+            why = "it is not of the size that its header tells"
+            pixels_HWC = Corrupt(f"number {position}", why, unread=place.size == 0)
         if isinstance(pixels_HWC, Corrupt):
+            if pixels_HWC.unread:
+                decoded.unread.append(pixels_HWC)
             decoded.sizes.append((0, 0))
             decoded.corrupt.append((position, pixels_HWC.why))
         else:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from cnn_core.datasets.index import Images
+from cnn_core.errors import is_out_of_memory
 from cnn_core.regular_files import open_regular, read_regular
 
 DECODER_VERSION = 3
@@ -47,10 +48,11 @@ _UPRIGHT = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Corrupt:
-    """An image that cannot be used, and why."""
+    """An image that cannot be used, and why; ``unread`` where not even its bytes could be had."""
 
     name: str
     why: str
+    unread: bool = False
 
 
 def set_up_pillow() -> None:
@@ -89,7 +91,9 @@ def whole_bytes(path: Path, largest_short: int) -> int:
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             height, width = _shrunk_size((image.height, image.width), largest_short)
-    except Exception:  # noqa: BLE001 - told as corrupt when it is decoded
+    except Exception as error:  # told as corrupt when it is decoded
+        if is_out_of_memory(error):
+            raise
         return 0
     return 3 * height * width
 
@@ -149,7 +153,7 @@ def _decode(
     try:
         content = read_regular(path, MAX_BYTES)
     except OSError as error:
-        return Corrupt(name, error.strerror or type(error).__name__)
+        return Corrupt(name, error.strerror or type(error).__name__, unread=True)
     if not content:
         return Corrupt(name, "the file is empty")
     try:
@@ -162,9 +166,9 @@ def _decode(
             return finish(_pixels(image, content))
     except UnidentifiedImageError:
         return Corrupt(name, "not a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP image")
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - on broken bytes Pillow raises almost anything
+    except Exception as error:  # on broken bytes Pillow raises almost anything
+        if is_out_of_memory(error):  # which says nothing of the image
+            raise
         return Corrupt(name, str(error) or type(error).__name__)
 
 

@@ -23,6 +23,8 @@ from cnn_core.regular_files import read_regular
 DIGEST_BYTES = 16
 FILES_A_TASK = 64
 UNREADABLE = b"unreadable"
+INCOMPLETE = "-incomplete"
+"""Ends the digest of files of which some can't be read."""
 SETTLED_S = 2.0
 """A file changed later than this before we look may change again within its clock's tick."""
 
@@ -42,6 +44,8 @@ class Fingerprint:
 def fingerprint(index: Index, memo_dir: Path) -> Generator[Progress, None, Fingerprint]:
     """Return the BLAKE2b digest of the images' names and contents, in their order.
 
+    It ends in ``INCOMPLETE`` where some of the files can't be read.
+
     Files are read only where their names, sizes and times of change are not known from an
     earlier call: ``memo_dir`` holds a small file for each such state, with what was found.
     """
@@ -58,8 +62,11 @@ def fingerprint(index: Index, memo_dir: Path) -> Generator[Progress, None, Finge
     for some in map_in_order(_digests, tasks):
         digests += some
         yield Progress("reading images", len(digests), len(index))
-    found = Fingerprint(_hex(repr(index.names).encode(), *digests), _same(digests))
-    if settled and UNREADABLE not in digests:
+    content = _hex(repr(index.names).encode(), *digests)
+    if UNREADABLE in digests:
+        return Fingerprint(content + INCOMPLETE, _same(digests))
+    found = Fingerprint(content, _same(digests))
+    if settled:
         memo_dir.mkdir(parents=True, exist_ok=True)
         write_text_atomically(memo, json.dumps(dataclasses.asdict(found)), sync=False)
     return found

@@ -143,10 +143,10 @@ def _recorded(event: Event, writer: RunWriter, run_dir: Path, control: Control) 
         return (event,)
 
     for told in insisted(attempt, "the run's log", run_dir, control):
-        if isinstance(told, Notice) and told is not event and told.level == "warning":
-            yield from _recorded(told, writer, run_dir, control)  # now that it can be
-        else:
+        if told is event or not isinstance(told, Notice) or told.level == "error":
             yield told
+        elif not isinstance(event, RunFinished):  # after which there is nothing
+            yield from _recorded(told, writer, run_dir, control)
 
 
 def _logged(events: Iterator[Event]) -> Iterator[Event]:

@@ -1,7 +1,9 @@
 """What to try next when a training ends badly, in one sentence each."""
 
 import contextlib
+from pathlib import Path
 
+from cnn_core.errors import CnnTuiError, disk_fault, first_line
 from cnn_core.training.memory import Probe
 from cnn_core.training.state import Diverged
 from cnn_core.training.trainer import Trainer
@@ -42,3 +44,13 @@ def memory_advice(trainer: Trainer | None, probe: Probe | None) -> str:
         f"{where}; likely to fit: --set train.batch_size={likely} "
         f"--set train.accumulate={accumulate} for the same step"
     )
+
+
+def failure_text(failure: Exception, run_dir: Path) -> str:
+    """Return what went wrong, with the kind of an exception that nobody foresaw."""
+    if isinstance(failure, CnnTuiError):
+        return str(failure)
+    if isinstance(failure, OSError) and failure.errno is not None:
+        return disk_fault(failure, failure.filename or run_dir)
+    kind, text = type(failure).__name__, first_line(failure)
+    return text if text == kind else f"{kind}: {text}"

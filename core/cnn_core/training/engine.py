@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 
+from cnn_core.backbones.structure import Network
 from cnn_core.config import Experiment
 from cnn_core.datasets.prepare import Prepared, prepare
-from cnn_core.errors import CnnTuiError, UserError, disk_fault, first_line, is_out_of_memory
+from cnn_core.errors import UserError, is_out_of_memory
 from cnn_core.freezing import count_parameters
-from cnn_core.training.advice import divergence_advice, memory_advice
+from cnn_core.training.advice import divergence_advice, failure_text, memory_advice
 from cnn_core.training.assembly import identity, images_key, network_to_train
 from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import (
@@ -45,6 +46,7 @@ from cnn_core.training.events import (
     RunStarted,
 )
 from cnn_core.training.final_test import final_test
+from cnn_core.training.insisting import insisted
 from cnn_core.training.memory import Probe
 from cnn_core.training.parallel import Forwards, share_network
 from cnn_core.training.ranks import ALONE, PeerFailedError, PeersLostError, Ranks
@@ -107,7 +109,7 @@ def stream(
             traceback.clear_frames(failure.__traceback__)  # they hold what filled the memory
             error = memory_advice(session.trainer, session.probe if ranks.alone else None)
         else:
-            error = _sentence(failure, places.run_dir)
+            error = failure_text(failure, places.run_dir)
         ranks.announce(error, mistake=False)
     yield RunFinished(
         status=status,
@@ -116,16 +118,6 @@ def stream(
         epoch=session.epochs_done,
         seconds=time.perf_counter() - started,
     )
-
-
-def _sentence(failure: Exception, run_dir: Path) -> str:
-    """Return what went wrong, with the kind of an exception that nobody foresaw."""
-    if isinstance(failure, CnnTuiError):
-        return str(failure)
-    if isinstance(failure, OSError) and failure.errno is not None:
-        return disk_fault(failure, failure.filename or run_dir)
-    kind, text = type(failure).__name__, first_line(failure)
-    return text if text == kind else f"{kind}: {text}"
 
 
 class _Session:
@@ -213,8 +205,7 @@ class _Session:
             from_scratch=checkpoint is None,
         )
         if checkpoint is None and self._ranks.first:
-            unfreezes = config.freeze.unfreeze_at is not None
-            save_initial_filters(self._places.run_dir, network, all_train=unfreezes)
+            yield from self._keep_initial(network)
         train, ranks = positions.train, self._ranks
         self.probe = probe = Probe(network, batches, train, device, precision, ranks)
         batch_size = yield from settle_batch_size(config, checkpoint, probe, len(train))
@@ -261,6 +252,16 @@ class _Session:
                 precision=precision,
             )
         return trainer
+
+    def _keep_initial(self, network: Network) -> Generator[Event, None, None]:
+        """Keep the filters as they are before the first step."""
+        run_dir, all_train = self._places.run_dir, self._config.freeze.unfreeze_at is not None
+
+        def attempt() -> tuple[Event, ...]:
+            save_initial_filters(run_dir, network, all_train=all_train)
+            return ()
+
+        yield from insisted(attempt, "the first checkpoint", run_dir, self._control)
 
     def _warn(self, text: str) -> None:
         self._notices.append(Notice(level="warning", text=text))
