@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from pseudo_terminal import PseudoTerminal
 
 from cnn_core.preset_files import load_experiment
@@ -43,28 +44,46 @@ def test_stopped_by_signals_it_goes_on_to_the_same_weights(cli, slow, undisturbe
     assert "finished: nothing to resume" in refused.stderr
 
 
-def test_killed_and_aborted_it_goes_on_to_the_same_weights(cli, slow, undisturbed):
+def test_killed_it_goes_on_to_the_same_weights(cli, slow, undisturbed):
     process, run_dir = started(cli, *slow)
     process.kill()
     process.communicate()
-    assert cli.json("show", "last")["status"] == "interrupted"
-
-    process, _ = started(cli, "resume", "last")
-    # Both arrive before the step ends, however fast it is.
-    process.send_signal(signal.SIGSTOP)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGCONT)
-    _, err = process.communicate()
-    assert process.returncode == 130, err
-    assert "aborted" in err
-    assert "Traceback" not in err
     assert cli.json("show", "last")["status"] == "interrupted"
 
     cli("resume", "last")
     cli.assert_same_weights(run_dir, undisturbed, "last")
     history = cli.json("show", "last")["history"]
     assert [epoch["epoch"] for epoch in history] == [1, 2, 3, 4, 5, 6]
+
+
+def test_ctrl_c_aborts_one_that_is_stopping_already(cli):
+    one_step_of_seconds = ("model.options.widths=[64, 64, 64]", "train.batch_size=1000")
+    settings = (part for item in one_step_of_seconds for part in ("--set", item))
+    process = cli.start("run", "digits", *settings)
+    run_dir = cli.wait_for(lambda: cli.run_dirs() or None)[0]
+    cli.wait_for(lambda: cli.events(run_dir, "run_started"))
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGTERM):  # as a scheduler may
+        process.send_signal(number)
+    assert any("stopping after this step" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "aborted; to go on" in err
+    assert "Traceback" not in err
+    assert cli.json("show", "last")["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_schedulers_signals_leave_a_checkpoint(cli, slow, number):
+    process, run_dir = started(cli, *slow, "--set", "train.epochs=100000")
+    process.send_signal(signal.SIGCONT)  # SLURM's preemption sends it before the other
+    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "aborted" not in err
+    assert cli.json("show", "last")["status"] == "stopped"
+    assert (run_dir / "checkpoints/last.pt").is_file()
 
 
 def test_other_processes_pause_and_stop_it(cli, slow):

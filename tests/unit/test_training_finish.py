@@ -136,10 +136,17 @@ def test_a_crash_after_the_request_was_noted_does_not_undo_it(lab, step):
 
 def asked_after(step):
     """Return a control that is asked to finish at this look between two steps."""
-    control = Control()
-    looks = iter([[]] * (step - 1) + [[FINISH]])
-    control.listen(lambda: next(looks, []))
-    return control
+
+    class Asked(Control):
+        looks = 0
+
+        def poll(self) -> None:
+            super().poll()
+            self.looks += 1
+            if self.looks == step:
+                self.request(*FINISH)
+
+    return Asked()
 
 
 def test_a_stop_comes_first_and_the_next_sitting_finishes(lab):

@@ -10,6 +10,7 @@ from cnn_core.training import checkpoint, control, engine
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
 from cnn_core.training.events import EpochFinished, LearningRateSet, Paused, RunStarted, Unpaused
+from cnn_core.training.saver import Saver
 
 STEPS_PER_EPOCH = 4
 PLAIN: dict[str, Any] = {"augment": {"policy": "flip-crop"}}
@@ -185,6 +186,28 @@ def test_a_death_between_the_two_names_of_a_checkpoint(lab, monkeypatch):
     assert lab.tests(rest) == lab.tests(alone)
 
 
+def test_what_follows_a_death_before_last_is_written_goes_on_from_best(lab, monkeypatch):
+    """On a GPU the epoch would not come to the same again, and its place as the best be lost."""
+
+    class DeathError(BaseException):
+        pass
+
+    def die(self, state, *names):
+        yield from write(self, state, "best")
+        raise DeathError
+
+    write = Saver._write
+    with monkeypatch.context() as patch:
+        patch.setattr(Saver, "_write", die)
+        with pytest.raises(DeathError):
+            lab.train(lab.experiment(), "killed")
+    assert not (lab.folder / "killed/checkpoints/last.pt").exists()
+    rest = lab.train(lab.experiment(), "killed", {1: [("set_lr", 1e-9)]})
+    assert [epoch[0] for epoch in lab.history(rest)] == [2, 3]
+    ended = lab.state("killed", "last")["progress"]
+    assert lab.state("killed", "best")["progress"]["epoch"] == ended["best_epoch"] + 1
+
+
 def test_a_stop_when_all_is_over_still_tests(lab):
     experiment = lab.experiment()
     alone = lab.train(experiment, "alone")
@@ -204,11 +227,11 @@ def test_the_checkpoint_does_not_stay_in_memory(lab, monkeypatch):
     loaded = []
 
     def load(*arguments):
-        state = checkpoint.load_checkpoint(*arguments)
+        state = checkpoint.load_furthest(*arguments)
         loaded.append(weakref.ref(state["model"]["fc.weight"]))
         return state
 
-    monkeypatch.setattr(engine, "load_checkpoint", load)
+    monkeypatch.setattr(engine, "load_furthest", load)
     for event in stream(experiment, Control(), lab.places("run"), device="cpu"):
         if isinstance(event, EpochFinished):
             assert [state() for state in loaded] == [None]
@@ -253,3 +276,31 @@ def test_a_stop_asked_for_at_any_instant(lab):
         assert second[-1].status == "finished"
         assert lab.history(first + second) == lab.history(alone)
         assert_same(lab, "alone", name)
+
+
+class TellTale(Control):
+    """Asks to stop while images are evaluated, the ``nth`` time that anything else is looked at."""
+
+    def __init__(self, nth: int) -> None:
+        super().__init__()
+        self._left = nth
+
+    def asked_to_stop(self) -> bool:
+        self._left -= 1
+        self.stopping |= self._left < 0
+        return super().asked_to_stop()
+
+
+def test_a_stop_while_images_are_evaluated(lab):
+    experiment = lab.experiment(train={"epochs": 2}, **PLAIN)
+    alone = lab.train(experiment, "alone")
+    endings = set()
+    for nth in range(12):
+        events = list(stream(experiment, TellTale(nth), lab.places(f"{nth}"), device="cpu"))
+        endings.add((events[-1].status, events[-1].epoch, bool(lab.tests(events))))
+        rest = lab.train(experiment, f"{nth}") if events[-1].status == "stopped" else []
+        assert_same(lab, "alone", f"{nth}")
+        assert lab.history(events + rest) == lab.history(alone)
+        assert lab.tests(events + rest)[-2:] == lab.tests(alone)[-2:]
+    assert {("stopped", 0, False), ("stopped", 1, False), ("stopped", 2, False)} < endings
+    assert ("finished", 2, True) in endings

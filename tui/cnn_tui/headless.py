@@ -38,7 +38,7 @@ from cnn_core.training.events import (
     encode,
 )
 from cnn_tui.output import literal, narrate, narrate_on, print_facts, print_line, stderr
-from cnn_tui.signals import handling, leave_terminal
+from cnn_tui.signals import STOPPING, handling, leave_terminal
 from cnn_tui.wording import describe, describe_epoch, describe_start, result_rows
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def narrate_abortion(run_dir: Path) -> None:
 def stopping_on_signals(
     control: Control, ranks: "Ranks | None" = None
 ) -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM ask for a stop with a checkpoint, and a second one abort.
+    """Let Ctrl-C, SIGTERM and schedulers ask for a stop with a checkpoint, and a Ctrl-C abort it.
 
     A closed terminal (SIGHUP) does not end a training: it goes on without one. The end of a
     launcher that has started this process does, as SIGTERM would; so does SIGHUP to one of several
@@ -153,23 +153,25 @@ def stopping_on_signals(
     """
     signalled = threading.Event()
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def ask(number: int, _frame: FrameType | None) -> None:
         if control.stopping:
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         signalled.set()
         control.request("stop")
         if ranks is not None and not ranks.first:
             return
         # Not through sys.stderr, which the signal may have interrupted in the middle of a write.
         with suppress(OSError):
-            os.write(2, b"stopping after this step with a checkpoint; once more aborts at once\n")
+            os.write(2, b"stopping after this step with a checkpoint; Ctrl-C aborts at once\n")
 
     def hang_up(number: int, frame: FrameType | None) -> None:
         leave_terminal()
         if ranks is not None:
             ask(number, frame)
 
-    with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
+    with handling({**dict.fromkeys(STOPPING, ask), signal.SIGHUP: hang_up}):
         end_with_parent()
         yield signalled
 

@@ -34,7 +34,7 @@ class QueueSlots:
     def train(self) -> int:
         """Train and tell how each run ended; return the exit code.
 
-        Ctrl-C and SIGTERM stop all of them with checkpoints, and once more at once.
+        Ctrl-C and SIGTERM stop all of them with checkpoints, a further Ctrl-C at once.
         """
         self._queue.set_slots(self._launcher.workers)
         with asked_by_signals() as asked:
@@ -56,7 +56,7 @@ class QueueSlots:
 
     def _stop(self) -> None:
         again = "ending all of them at once" if self._stopping else None
-        narrate(again or "stopping all of them with checkpoints; once more aborts at once")
+        narrate(again or "stopping all of them with checkpoints; Ctrl-C aborts at once")
         self._stopping = True
         for running in self._running:
             running.stop()

@@ -8,6 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+# What asks for a stop with a checkpoint. Machines send some of them twice, or several: a scheduler
+# when time is short and when it is over, a launcher to those that the scheduler has told already.
+# Only a person's Ctrl-C after one of them means at once. SLURM (sbatch --signal), Grid Engine and
+# LSF send SIGUSR1 or SIGUSR2, as they are told.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -24,16 +30,23 @@ def handling(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
 
 @contextmanager
 def asked_by_signals() -> Iterator[threading.Event]:
-    """Yield what Ctrl-C and SIGTERM set inside the block; without its terminal this goes on."""
-    asked = threading.Event()
+    """Yield what the first signal of ``STOPPING`` and each Ctrl-C set inside the block.
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
+    Without its terminal the process goes on.
+    """
+    asked = threading.Event()
+    told = False
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        if number == signal.SIGINT or not told:
+            asked.set()
+        told = True
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
         leave_terminal()
 
-    with handling({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: hang_up}):
+    with handling({**dict.fromkeys(STOPPING, ask), signal.SIGHUP: hang_up}):
         yield asked
 
 

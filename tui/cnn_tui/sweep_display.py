@@ -17,7 +17,7 @@ _INTERVAL_S = 0.5
 def follow(drive: Drive, reader: SweepReader) -> SweepResults:
     """Show the trials until all workers have ended; return what they found.
 
-    Ctrl-C and SIGTERM ask the workers to stop with checkpoints, and once more to end at once.
+    Ctrl-C and SIGTERM ask the workers to stop with checkpoints, a further Ctrl-C at once.
     """
     with asked_by_signals() as asked, _Display(reader) as display:
         end_with_parent()
@@ -28,7 +28,7 @@ def follow(drive: Drive, reader: SweepReader) -> SweepResults:
                 display.say(
                     "ending at once"
                     if drive.stopping
-                    else "stopping all trials with checkpoints; once more aborts at once"
+                    else "stopping all trials with checkpoints; Ctrl-C aborts at once"
                 )
                 drive.stop()
             results = reader.read()

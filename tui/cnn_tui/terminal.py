@@ -10,7 +10,7 @@ from typing import Any
 from textual.app import App
 
 from cnn_tui.driver import PatientDriver
-from cnn_tui.signals import handling, leave_terminal
+from cnn_tui.signals import STOPPING, handling, leave_terminal
 
 STOPPED = 130
 
@@ -19,10 +19,10 @@ STOPPED = 130
 def guarded(app: App[Any], on_stop: Callable[[], None]) -> Iterator[None]:
     """Handle signals while the app runs and while its training is awaited after it.
 
-    Put ``app.run()`` and the wait for the training inside the block. SIGTERM and SIGINT call
-    ``on_stop``, which asks for a checkpoint and the end, and end the app with the return code
-    130; once the app has ended, a second one raises KeyboardInterrupt. SIGHUP ends the app alone,
-    unasked, and leaves the terminal.
+    Put ``app.run()`` and the wait for the training inside the block. Ctrl-C, SIGTERM and
+    schedulers' signals call ``on_stop``, which asks for a checkpoint and the end, and end the app
+    with the return code 130; once the app has ended, a further Ctrl-C raises KeyboardInterrupt.
+    SIGHUP ends the app alone, unasked, and leaves the terminal.
     """
     asked = False
 
@@ -30,15 +30,15 @@ def guarded(app: App[Any], on_stop: Callable[[], None]) -> Iterator[None]:
         on_stop()
         app.exit(return_code=STOPPED)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         if app._loop is not None:
             # Not in the handler, which may have interrupted the app while it holds a lock.
             app._loop.call_soon_threadsafe(end)
-        elif asked:
-            raise KeyboardInterrupt
-        else:
+        elif not asked:
             end()
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
         asked = True
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
@@ -48,7 +48,7 @@ def guarded(app: App[Any], on_stop: Callable[[], None]) -> Iterator[None]:
             app.exit()
             leave_terminal()
 
-    with handling({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}):
+    with handling({**dict.fromkeys(STOPPING, stop), signal.SIGHUP: hang_up}):
         yield
 
 

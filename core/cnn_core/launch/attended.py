@@ -48,12 +48,13 @@ class Attended:
                 process_group=0,  # what ends that of its parent is not for the command
             )
         if self._asked:
-            self._signal()
+            self._signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """Send it SIGTERM, or do so once it has begun."""
+        """Send it SIGTERM, or do so once it has begun; and then SIGINT, which aborts."""
+        number = signal.SIGINT if self._asked else signal.SIGTERM
         self._asked = True
-        self._signal()
+        self._signal(number)
 
     def wait(self) -> int:
         """Return its exit code once it has one; also from a handler that interrupts a wait."""
@@ -65,7 +66,7 @@ class Attended:
         process.returncode = os.waitstatus_to_exitcode(status)
         return process.returncode
 
-    def _signal(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and not self._ended:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGTERM)
+                os.kill(self._process.pid, number)

@@ -66,15 +66,18 @@ class LocalJob(Running):
         except OSError as error:
             raise UserError(f"{printable(job.name)}: {error.strerror}") from error
         self.id = f"process {self._process.pid}"
+        self._stopping = False
 
     def poll(self) -> int | None:
         """Return the process's exit code."""
         return self._process.poll()
 
     def stop(self) -> None:
-        """Send SIGTERM."""
+        """Send SIGTERM, and then SIGINT, which aborts."""
+        number = signal.SIGINT if self._stopping else signal.SIGTERM
+        self._stopping = True
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
 
 
 def available_cpus() -> int:

@@ -45,6 +45,19 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
         raise UserError(f"{printable(path)}: this run has no such checkpoint") from error
 
 
+def load_furthest(run_dir: Path) -> State | None:
+    """Return the checkpoint to go on from, None where there is none; UserError if it is damaged.
+
+    That is last.pt, or best.pt where a process was killed between the two: trained again, on a GPU
+    or with another rate, its epochs might not come to what best.pt holds.
+    """
+    last = checkpoint_path(run_dir, "last")
+    best = checkpoint_path(run_dir, "best")
+    if best.exists() and not (last.exists() and _position(last) >= _position(best)):
+        return load_checkpoint(run_dir, "best")
+    return load_checkpoint(run_dir, "last") if last.exists() else None
+
+
 def initial_path(run_dir: Path) -> Path:
     """Return where a run keeps the filters that its training started from."""
     return run_dir / "checkpoints" / "initial.pt"
@@ -106,11 +119,17 @@ def remove_partial_checkpoints(run_dir: Path) -> None:
             left.unlink()
 
 
-def _load(path: Path, key: str) -> State:
+def _position(path: Path) -> tuple[int, int]:
+    """Return epoch and step of a checkpoint, whose tensors are not read."""
+    progress = _load(path, "progress", mmap=True)["progress"]
+    return int(progress["epoch"]), int(progress["step"])
+
+
+def _load(path: Path, key: str, *, mmap: bool = False) -> State:
     """Return a file's dict, which has the key; UserError if it is damaged or another's."""
     try:
         open_regular(path).close()
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:
         raise
     except Exception as error:  # on broken bytes the unpickler raises almost anything

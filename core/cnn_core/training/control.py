@@ -57,7 +57,15 @@ class Control:
                     self._lr = value
 
     def poll(self) -> None:
-        """Bring in requests from the source, if it is time to look."""
+        """Bring in requests from the source between two steps, if it is time to look."""
+        self._bring_in()
+
+    def asked_to_stop(self) -> bool:
+        """Return whether to stop, as ``poll`` knows it, in the midst of other work than steps."""
+        self._bring_in()
+        return self.stopping
+
+    def _bring_in(self) -> None:
         now = time.monotonic()
         if self._source is None or now - self._polled < _POLL_INTERVAL_S:
             return

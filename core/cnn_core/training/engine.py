@@ -19,8 +19,7 @@ from cnn_core.training.assembly import identity, images_key, network_to_train
 from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import (
     State,
-    checkpoint_path,
-    load_checkpoint,
+    load_furthest,
     remove_partial_checkpoints,
     save_initial_filters,
 )
@@ -38,6 +37,7 @@ from cnn_core.training.device import (
     resolve_device,
     resolve_precision,
 )
+from cnn_core.training.evaluation import AbandonedError
 from cnn_core.training.events import (
     EndStatus,
     Event,
@@ -169,7 +169,11 @@ class _Session:
             if len(data.test):
                 if not (yield from self._reuse_features("test")):
                     return "stopped"
-                yield from final_test(trainer, data, self._places.run_dir, self._ranks)
+                try:
+                    run_dir, control = self._places.run_dir, self._control
+                    yield from final_test(trainer, data, run_dir, self._ranks, control)
+                except AbandonedError:
+                    return "stopped"
         return "finished"
 
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
@@ -179,9 +183,7 @@ class _Session:
         return (yield from told_together(work, self._control, self._ranks))
 
     def _last_checkpoint(self) -> State | None:
-        state: State | None = None
-        if self._ranks.first and checkpoint_path(self._places.run_dir, "last").exists():
-            state = load_checkpoint(self._places.run_dir, "last")
+        state = load_furthest(self._places.run_dir) if self._ranks.first else None
         return self._ranks.from_first(state)
 
     def _build(

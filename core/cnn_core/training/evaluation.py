@@ -1,16 +1,22 @@
 """Logits of a network on images it does not train on, and their metrics."""
 
 import dataclasses
+from collections.abc import Callable
 from contextlib import closing
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.plan import chunks
 from cnn_core.training.ranks import Ranks
 from cnn_core.training.supply import Supply
+
+
+class AbandonedError(Exception):
+    """A stop was asked for before all images were evaluated."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,11 +50,12 @@ def compute_logits(
     batch_size: int,
     device: torch.device,
     precision: Precision,
+    before_batch: Callable[[], object] = lambda: None,
 ) -> Tensor:
     """Return logits (N, classes) float32 on the CPU, in the order of positions (N,).
 
     ``module`` is the network behind the supply: it is put, and left, in eval mode. Without
-    positions the result is empty (0,).
+    positions the result is empty (0,). ``before_batch`` may raise what ends this.
     """
     module.eval()
     if len(positions) == 0:
@@ -56,6 +63,7 @@ def compute_logits(
     logits = []
     with torch.inference_mode(), closing(supply.load(chunks(positions, batch_size), 1)) as loaded:
         for inputs in loaded:
+            before_batch()
             with autocast(device, precision):
                 output = supply.output(inputs)
             assert isinstance(output, Tensor)  # side branches are heard in training only
@@ -72,12 +80,18 @@ def evaluate(
     device: torch.device,
     precision: Precision,
     ranks: Ranks,
+    control: Control,
 ) -> tuple[Tensor, Metrics]:
     """Return the logits (N, classes) at positions (N,), on the CPU, and their metrics.
 
     ``batch_size`` is that of training. Each process computes the logits of its share; the first
-    one returns those of all.
+    one returns those of all. Raises AbandonedError where the control asks one alone to stop.
     """
+
+    def look() -> None:
+        if ranks.alone and control.asked_to_stop():
+            raise AbandonedError
+
     logits = compute_logits(
         module,
         supply,
@@ -85,6 +99,7 @@ def evaluate(
         batch_size=evaluation_batch_size(batch_size, device),
         device=device,
         precision=precision,
+        before_batch=look,
     )
     metrics = None
     if (gathered := ranks.gathered(logits)) is not None:

@@ -9,6 +9,7 @@ from cnn_core.datasets.prepare import Prepared
 from cnn_core.errors import disk_fault
 from cnn_core.files import stamp_of
 from cnn_core.training.checkpoint import checkpoint_path, load_checkpoint
+from cnn_core.training.control import Control
 from cnn_core.training.evaluation import Metrics
 from cnn_core.training.events import CheckpointName, Event, Notice, TestEvaluated
 from cnn_core.training.predictions import Predictions, predictions_path, save_predictions
@@ -17,16 +18,19 @@ from cnn_core.training.trainer import Trainer
 
 
 def final_test(
-    trainer: Trainer, data: Prepared, run_dir: Path, ranks: Ranks
+    trainer: Trainer, data: Prepared, run_dir: Path, ranks: Ranks, control: Control
 ) -> Generator[Event, None, None]:
-    """Evaluate the last and the best weights once, and keep the best one's logits."""
+    """Evaluate the last and the best weights once, and keep the best one's logits.
+
+    Raises AbandonedError where the control asks to stop meanwhile.
+    """
     last_epoch, best_epoch = trainer.state.epoch - 1, trainer.state.best_epoch
-    logits, metrics = trainer.evaluate("test")
+    logits, metrics = trainer.evaluate("test", control)
     yield _tested("last", last_epoch, metrics)
     if best_epoch != last_epoch:
         best = load_checkpoint(run_dir, "best")["model"] if ranks.first else {}
         trainer.network.module.load_state_dict(ranks.from_first(best))
-        logits, metrics = trainer.evaluate("test")
+        logits, metrics = trainer.evaluate("test", control)
     if ranks.first:
         try:
             _keep(logits, data, run_dir)

@@ -52,7 +52,6 @@ def told(
                     yield Preparing(what=what, done=done, total=total)
             case Remark(text, warning):
                 yield Notice(level="warning" if warning else "info", text=text)
-        control.poll()
-        if control.stopping:
+        if control.asked_to_stop():
             work.close()
             return None

@@ -18,7 +18,7 @@ from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import State, random_state, set_random_state
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision
-from cnn_core.training.evaluation import Metrics, evaluate
+from cnn_core.training.evaluation import AbandonedError, Metrics, evaluate
 from cnn_core.training.events import (
     CheckpointName,
     ClassesValidated,
@@ -121,8 +121,11 @@ class Trainer:
         """Take this part of the data set from another supply until layers are unfrozen."""
         self._supplies[part] = supply
 
-    def evaluate(self, part: PartName) -> tuple[Tensor, Metrics]:
-        """Return the logits (N, classes) of a part's images, on the CPU, and their metrics."""
+    def evaluate(self, part: PartName, control: Control) -> tuple[Tensor, Metrics]:
+        """Return the logits (N, classes) of a part's images, on the CPU, and their metrics.
+
+        Raises AbandonedError where the control asks to stop meanwhile.
+        """
         positions: Tensor = getattr(self.positions, part)
         return evaluate(
             self.network.module,
@@ -133,6 +136,7 @@ class Trainer:
             self.device,
             self.precision,
             self._ranks,
+            control,
         )
 
     def _save(self, *names: CheckpointName) -> Generator[Event, None, None]:
@@ -200,7 +204,7 @@ class Trainer:
                     yield self._flush()
         if self._figures:
             self._flush()
-        yield from self._finish_epoch()
+        yield from self._finish_epoch(control)
 
     def _step(self, group: Tensor, loaded: Iterator[Inputs]) -> None:
         """One optimizer step over ``group`` (N,) positions, in batches whose gradients add up."""
@@ -273,10 +277,14 @@ class Trainer:
         untrained = self.state.global_step == 0
         yield from self._save(*(("best", "last") if untrained else ("last",)))
 
-    def _finish_epoch(self) -> Generator[Event, None, None]:
+    def _finish_epoch(self, control: Control) -> Generator[Event, None, None]:
+        """Validate and tell of the epoch; asked to stop meanwhile, leave it after its last step."""
         state, started = self.state, time.perf_counter()
         self._settle()
-        val = self.evaluate("val")[1] if len(self.positions.val) else None
+        try:
+            val = self.evaluate("val", control)[1] if len(self.positions.val) else None
+        except AbandonedError:
+            return
         if val is not None and not math.isfinite(val.loss):
             raise Diverged(f"the validation loss became {val.loss} at epoch {state.epoch}")
         if val is not None:

@@ -191,16 +191,16 @@ def _work(folder: "SweepFolder", data_dir: Path, device: str) -> None:
 
     from cnn_core.launch.parent import end_with_parent
     from cnn_core.search.worker import TrialBegan, Worker
-    from cnn_tui.signals import handling
+    from cnn_tui.signals import STOPPING, handling
 
     made = Worker(folder, data_dir=data_dir, cache_dir=cache_dir(), device=device)
 
-    def ask(_number: int, _frame: Any) -> None:
-        if made.stopping:
+    def ask(number: int, _frame: Any) -> None:
+        if made.stopping and number == signal.SIGINT:
             raise KeyboardInterrupt
         made.stop()
 
-    with handling({signal.SIGINT: ask, signal.SIGTERM: ask}):
+    with handling(dict.fromkeys(STOPPING, ask)):
         end_with_parent()
         for told in made.work():
             about = f"trial {told.index + 1} ({told.run})"
