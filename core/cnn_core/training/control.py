@@ -61,7 +61,7 @@ class Control:
         self._bring_in()
 
     def asked_to_stop(self) -> bool:
-        """Return whether to stop, as ``poll`` knows it, in the midst of other work than steps."""
+        """Return whether this process is asked to stop; for other work than steps."""
         self._bring_in()
         return self.stopping
 
@@ -72,11 +72,6 @@ class Control:
         self._polled = now
         for kind, value in self._source():
             self.request(kind, value)
-
-    def asked_to_stop(self) -> bool:
-        """Return whether this process is asked to stop, by now."""
-        self.poll()
-        return self.stopping
 
     def due(self, age_s: float) -> bool:
         """Return whether it is time to tell of figures that are so many seconds old."""
