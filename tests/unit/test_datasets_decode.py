@@ -303,5 +303,5 @@ def test_only_files_are_read_and_none_too_large(
         "folder.jpg": "Is a directory",
         "large.png": "0 MB, above 0 MB",
     }.items():
-        assert decode(tmp_path / name, name, 8, 8) == Corrupt(name, why)
-        assert decode_whole(tmp_path / name, name, 8) == Corrupt(name, why)
+        assert decode(tmp_path / name, name, 8, 8) == Corrupt(name, why, unread=True)
+        assert decode_whole(tmp_path / name, name, 8) == Corrupt(name, why, unread=True)
