@@ -109,6 +109,48 @@ def test_out_of_memory_names_a_batch_that_may_fit(lab, monkeypatch, fits):
     assert size * accumulate == 16 * 3
 
 
+@pytest.mark.parametrize("stop", [1, 3, 6])
+def test_a_batch_that_was_found_too_large_is_worked_on_in_pieces(lab, monkeypatch, stop):
+    auto = lab.experiment(train={"batch_size": "auto"}, model={"options": {"batch_norm": False}})
+    easy = lab.train(auto, "easy")
+    out_of_memory_above(monkeypatch, 5)
+    events = lab.train(auto, "hard")
+    assert end_of(events).status == "finished"
+    warnings = [e.text for e in events if isinstance(e, Notice) and e.level == "warning"]
+    assert warnings == [
+        "out of memory with a batch of 16: from now on it is worked on in 2 parts, whose gradients "
+        "add up",
+        "out of memory with a batch of 16: from now on it is worked on in 4 parts, whose gradients "
+        "add up",
+    ]
+    for one, other in zip(lab.history(easy), lab.history(events), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    lab.train(auto, "stopped", {stop: [("stop", None)]})
+    again = lab.train(auto, "stopped")
+    assert not any(isinstance(e, Notice) and "out of memory" in e.text for e in again)
+    assert lab.differences(lab.state("stopped"), lab.state("hard")) == []
+
+
+def test_evaluation_and_features_take_fewer_images_where_memory_runs_out(lab, monkeypatch):
+    frozen = lab.experiment(freeze={"policy": "backbone"}, train={"batch_size": 4})
+    easy = lab.train(frozen, "easy")
+    lab.cache_dir = lab.folder / "cache"
+    forward = torch.nn.Conv2d.forward
+
+    def limited(self, images_NCHW):
+        if len(images_NCHW) > 5:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        return forward(self, images_NCHW)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", limited)
+    hard = lab.train(frozen, "hard")
+    assert end_of(hard).status == "finished"
+    for one, other in zip(lab.history(easy), lab.history(hard), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    unaided = lab.experiment(freeze={"policy": "backbone", "reuse": False}, train={"batch_size": 4})
+    assert end_of(lab.train(unaided, "unaided")).status == "finished"
+
+
 def test_out_of_memory_with_one_image_advises_no_batch_size(lab, monkeypatch):
     out_of_memory_above(monkeypatch, 0)
     error = end_of(lab.train(lab.experiment(train={"batch_size": 1}))).error

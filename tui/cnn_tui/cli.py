@@ -59,7 +59,8 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, CnnTuiError):
         return str(error)
     if is_out_of_memory(error):
-        return f"out of memory ({first_line(error)}): end other programs, or take --device cpu"
+        remedy = "take --device cpu" if "CUDA" in str(error) else "end other programs"
+        return f"out of memory ({first_line(error)}): {remedy}"
     if isinstance(error, OSError):
         return disk_fault(error, error.filename or "the output")
     if "can't start new thread" in str(error):

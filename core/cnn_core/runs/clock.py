@@ -7,7 +7,8 @@ class RunClock:
     """The time spent in all sessions of a run, without the gaps between them.
 
     A session that ended in a crash has no last event, and the next one may begin with the
-    preparations before its RunStarted: those are counted to the session that starts.
+    preparations before its RunStarted: those are counted to the session that starts. A clock that
+    was put back takes no time away.
     """
 
     def __init__(self) -> None:
@@ -16,9 +17,14 @@ class RunClock:
         self._worked: float | None = None  # the session's last event that only training sends
         self._prepared: float | None = None  # the first preparation after that one
         self._latest = 0.0
+        self._put_back_s = 0.0
 
     def fold(self, time: float, event: Event) -> None:
         """Take in the next event, which happened at ``time`` (Unix seconds)."""
+        time += self._put_back_s
+        if time < self._latest:
+            self._put_back_s += self._latest - time
+            time = self._latest
         self._latest = time
         if isinstance(event, RunStarted) and self._began is not None and self._worked is not None:
             self._closed_s += self._worked - self._began

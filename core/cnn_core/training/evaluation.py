@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from cnn_core.training.control import Control
 from cnn_core.training.device import Precision, autocast
+from cnn_core.training.memory import in_halves
 from cnn_core.training.plan import chunks
 from cnn_core.training.ranks import Ranks
-from cnn_core.training.supply import Supply
+from cnn_core.training.supply import Inputs, Supply
 
 
 class AbandonedError(Exception):
@@ -60,14 +61,18 @@ def compute_logits(
     module.eval()
     if len(positions) == 0:
         return torch.empty(0)
-    logits = []
+
+    def compute(inputs: Inputs) -> Tensor:
+        with autocast(device, precision):
+            output = supply.output(inputs)
+        assert isinstance(output, Tensor)  # side branches are heard in training only
+        return output.float()
+
+    logits: list[Tensor] = []
     with torch.inference_mode(), closing(supply.load(chunks(positions, batch_size), 1)) as loaded:
         for inputs in loaded:
             before_batch()
-            with autocast(device, precision):
-                output = supply.output(inputs)
-            assert isinstance(output, Tensor)  # side branches are heard in training only
-            logits.append(output.float())
+            logits += in_halves(compute, inputs)
         return torch.cat(logits).cpu()
 
 

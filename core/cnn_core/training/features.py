@@ -20,6 +20,7 @@ from cnn_core.made_once import META, check_room, made_once, read_meta, sync, wri
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.device import Precision, autocast
 from cnn_core.training.fixed import Division, Feature
+from cnn_core.training.memory import in_halves
 from cnn_core.training.plan import chunks, derived_seed
 from cnn_core.training.rows import Rows
 from cnn_core.training.supply import ImageSupply, Inputs, Output, Supply
@@ -158,6 +159,12 @@ def _computed(
     precision: Precision,
 ) -> Generator[Inputs, None, None]:
     """Yield the features of some images after the other; of all of them for each view."""
+
+    def compute(inputs: Inputs) -> Inputs:
+        with torch.inference_mode(), autocast(device, precision):
+            features: Inputs = division.fixed(source.normalized(inputs))
+        return features
+
     parts = chunks(positions, _AT_ONCE)
     for view in range(views.count if views else 1):
         with closing(source.load(parts, 1)) as loaded:
@@ -165,9 +172,8 @@ def _computed(
                 if views is not None:
                     seed = derived_seed(views.seed, view, number)
                     inputs = _view(source, part, inputs, seed)
-                with torch.inference_mode(), autocast(device, precision):
-                    features: Inputs = division.fixed(source.normalized(inputs))
-                yield features
+                pieces = in_halves(compute, inputs)
+                yield tuple(torch.cat(some) for some in zip(*pieces, strict=True))
 
 
 def _view(source: ImageSupply, part: Tensor, inputs: Inputs, seed: int) -> Inputs:

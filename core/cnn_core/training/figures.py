@@ -45,6 +45,10 @@ class StepFigures:
         correct = (logits.argmax(1) == labels).sum()
         self._steps.append((step, len(logits) if counts else 0, loss, correct))
 
+    def forget(self, step: int) -> None:
+        """Drop what is known of a step that is done anew."""
+        self._steps = [figures for figures in self._steps if figures[0] != step]
+
     def read_into(
         self, state: LoopState, lr: float, steps_per_epoch: int, ranks: Ranks
     ) -> StepsDone:

@@ -1,12 +1,16 @@
 """How many images a step can take."""
 
 import copy
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
 
 import psutil
 import torch
 from torch import Tensor, nn
 
 from cnn_core.backbones.structure import Network
+from cnn_core.errors import is_out_of_memory
 from cnn_core.memory_ledger import MemoryLedger
 from cnn_core.training.batches import Batches
 from cnn_core.training.device import Precision, autocast
@@ -20,6 +24,25 @@ from cnn_core.training.ranks import Ranks
 _PEAK_FACTOR = 1.5
 # Share of the free memory of a host that a batch found by "auto" may take.
 _HOST_SHARE = 0.5
+
+Result = TypeVar("Result")
+
+
+def in_halves(
+    compute: Callable[[tuple[Tensor, ...]], Result], inputs: tuple[Tensor, ...]
+) -> list[Result]:
+    """Return what ``compute`` gives for inputs (N, ...), in order: of all, or where memory runs
+    out of each half, and so on. Raises what says so where one image is too many.
+    """
+    try:
+        return [compute(inputs)]
+    except Exception as error:
+        if not is_out_of_memory(error) or len(inputs[0]) == 1:
+            raise
+        traceback.clear_frames(error.__traceback__)  # they hold what filled the memory
+    middle = len(inputs[0]) // 2
+    halves = (tuple(x[:middle] for x in inputs), tuple(x[middle:] for x in inputs))
+    return [result for half in halves for result in in_halves(compute, half)]
 
 
 class Probe:

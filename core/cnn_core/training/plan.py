@@ -45,3 +45,12 @@ def derived_seed(*parts: int) -> int:
 def chunks(positions: Tensor, size: int) -> list[Tensor]:
     """Return consecutive pieces of at most ``size`` positions."""
     return [positions[start : start + size] for start in range(0, len(positions), size)]
+
+
+def pieces(positions: Tensor, size: int, halvings: int) -> list[Tensor]:
+    """Return pieces of at most ``size`` positions, each halved so often, but none to below two."""
+    return [
+        piece
+        for chunk in chunks(positions, size)
+        for piece in torch.tensor_split(chunk, min(1 << halvings, max(len(chunk) // 2, 1)))
+    ]

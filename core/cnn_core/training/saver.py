@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnn_core.errors import disk_fault
-from cnn_core.training.checkpoint import State, save_checkpoint
+from cnn_core.training.checkpoint import State, remove_partial_checkpoints, save_checkpoint
 from cnn_core.training.control import Control
 from cnn_core.training.events import CheckpointName, CheckpointSaved, Notice
 from cnn_core.training.insisting import insisted
@@ -59,6 +58,8 @@ class Saver:
         """
         try:
             yield from self._write_all(state, *names)
+            if self.refused:  # a faulty disk may not even let go of halves
+                remove_partial_checkpoints(self._run_dir)
             self.refused = ""
         except OSError as error:
             if "best" in names:
@@ -77,8 +78,12 @@ class Saver:
 
         Raises NotWrittenError, as ``insisted`` does.
         """
-        held = partial(self._write_all, state, "last") if state else self._write_held
-        yield from insisted(held, "the checkpoint", self._run_dir, control)
+
+        def attempt() -> Iterator[CheckpointSaved]:
+            yield from self._write_all(state, "last") if state else self._write_held()
+            remove_partial_checkpoints(self._run_dir)
+
+        yield from insisted(attempt, "the checkpoint", self._run_dir, control)
         self.refused = ""
 
     def _write_held(self) -> Iterator[CheckpointSaved]:

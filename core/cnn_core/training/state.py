@@ -18,7 +18,8 @@ class LoopState:
 
     ``epoch`` counts from 1 and is the one in progress; ``step`` is the number of optimizer
     steps done in it. The sums cover the images ``seen`` in it so far. ``finishing``: this epoch
-    takes no further step and is the last one.
+    takes no further step and is the last one. ``halvings``: how often the pieces of a batch that
+    are worked on at once were halved, as memory ran out.
     """
 
     base_lr: float
@@ -34,6 +35,7 @@ class LoopState:
     best_acc: float = -1.0
     epochs_without_better: int = 0
     finishing: bool = False
+    halvings: int = 0
 
     def rank_epoch(self, val_acc: float | None) -> bool:
         """Return whether the epoch in progress is the best so far, and note that it is.

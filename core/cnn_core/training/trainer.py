@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,13 @@ from cnn_core.training.events import (
 from cnn_core.training.figures import StepFigures
 from cnn_core.training.learner import Learner
 from cnn_core.training.parallel import mean_statistics
-from cnn_core.training.plan import EpochPlan, chunks
+from cnn_core.training.plan import EpochPlan
 from cnn_core.training.ranks import Ranks
 from cnn_core.training.saver import Saver
 from cnn_core.training.shares import Shares
 from cnn_core.training.state import Diverged, LoopState, PartName, Positions, check_weights
-from cnn_core.training.supply import Inputs, Supply
+from cnn_core.training.step import BatchTooLargeError, Step
+from cnn_core.training.supply import Supply
 
 
 class Trainer:
@@ -73,11 +74,14 @@ class Trainer:
         self.device, self.precision = device, precision
         self.state = LoopState(base_lr=config.optim.lr, batch_size=batch_size)
         self.learner, self._unfrozen = Learner(config, network, device, precision), unfrozen
-        self._ranks, self._shares = ranks, Shares(ranks, batches, config.seed, smallest_share)
+        self._ranks = ranks
         self._notices = notices
         self._images, self._supplies = images, dict(images)
         self._saver, self._identity = Saver(run_dir), identity
         self._figures = StepFigures()
+        shares = Shares(ranks, batches, config.seed, smallest_share)
+        auto = config.train.batch_size == "auto"
+        self._step = Step(self.learner, shares, self._figures, ranks, may_halve=auto)
         # Position of last.pt, None where a rate was set since. A state without a step is no loss.
         self._saved: tuple[int, int] | None = (1, 0)
         self._unsaved = False
@@ -188,41 +192,38 @@ class Trainer:
         state = self.state
         train_mode(self.network, keep_statistics=self.config.freeze.keep_statistics)
         self._figures.restart_clock()
-        groups = [] if state.finishing else self._plan.groups(state.epoch)[state.step :]
-        parts = [part for group in groups for part in chunks(group, state.batch_size)]
-        supply = self._supplies["train"]
-        with closing(supply.load(self._shares.loaded(supply, parts), state.epoch)) as loaded:
+        groups = [] if state.finishing else self._plan.groups(state.epoch)
+        while not state.finishing and state.step < len(groups):
+            try:
+                if (yield from self._steps(groups[state.step :], control)):
+                    return
+            except BatchTooLargeError:
+                state.halvings += 1
+                text = (
+                    f"out of memory with a batch of {state.batch_size}: from now on it is worked "
+                    f"on in {1 << state.halvings} parts, whose gradients add up"
+                )
+                yield Notice(level="warning", text=text)
+        if self._figures:
+            self._flush()
+        yield from self._finish_epoch(control)
+
+    def _steps(self, groups: list[Tensor], control: Control) -> Generator[Event, None, bool]:
+        """Train on the groups of positions, one a step; return whether asked to stop."""
+        state, supply = self.state, self._supplies["train"]
+        step, steps_per_epoch = self._step, self.steps_per_epoch
+        with closing(step.load(state, supply, groups)) as loaded:
             for group in groups:
-                self._step(group, loaded)
+                step.take(state, supply, group, loaded, steps_per_epoch=steps_per_epoch)
                 control.poll()
                 if (yield from self._answer(control)):
-                    return
+                    return True
                 yield from self._take_finish(control)
                 if state.finishing:
                     break
                 if self._figures and control.due(self._figures.age_s):
                     yield self._flush()
-        if self._figures:
-            self._flush()
-        yield from self._finish_epoch(control)
-
-    def _step(self, group: Tensor, loaded: Iterator[Inputs]) -> None:
-        """One optimizer step over ``group`` (N,) positions, in batches whose gradients add up."""
-        state, shares, supply = self.state, self._shares, self._supplies["train"]
-        generator = shares.generator(supply, state.epoch, state.step)
-        self.learner.begin_step()
-        parts = chunks(group, state.batch_size)
-        for number, part in enumerate(parts, 1):
-            inputs, targets = shares.changed(supply, next(loaded), part, generator)
-            self._ranks.reducing = number == len(parts)
-            weight, counts = shares.weight(len(part), len(group)), shares.counts(len(part))
-            logits, loss = self.learner.add_gradients(supply, inputs, targets, weight=weight)
-            self._figures.add(state.step + 1, loss, logits, targets, counts=counts)
-        self.learner.end_step(
-            state.base_lr, global_step=state.global_step, steps_per_epoch=self.steps_per_epoch
-        )
-        state.step += 1
-        state.global_step += 1
+        return False
 
     def _flush(self) -> StepsDone:
         """Read the pending figures from the device into the epoch's sums; raise Diverged."""
