@@ -13,7 +13,7 @@ from typing import Self
 from cnn_core.errors import CnnTuiError, UserError, printable
 from cnn_core.file_lock import FileLock, HeldError, lock
 from cnn_core.files import write_atomically
-from cnn_core.regular_files import open_regular
+from cnn_core.regular_files import open_regular, read_whole
 from cnn_core.runs.encoding import json_bytes
 
 LOCK = "lock"
@@ -153,7 +153,7 @@ def _owner(run_dir: Path) -> _Owner | None:
     try:
         with open_regular(run_dir / HEARTBEAT) as file:  # by opening, NFS asks for the true time
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
-            record = json.load(file)
+            record = json.loads(read_whole(file, HEARTBEAT))
         return _Owner(str(record["host"]), int(record["pid"]), age_s)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
