@@ -106,11 +106,12 @@ def _rest(stream: IO[str] | None) -> str:
 class Zygote:
     """The process that forks; ``end()`` ends it, and so does the end of this process."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], also: Sequence[str] = ()) -> None:
+        """``also`` names further modules to import first, whose start is not what is tried."""
         self._requests, its = socket.socketpair()
         with its:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(its.fileno())],
+                [sys.executable, __file__, str(its.fileno()), *also],
                 pass_fds=[its.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=env,
@@ -225,7 +226,7 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
 def main() -> None:
     """Import, serve, and in a forked process be the command."""
     requests = socket.socket(fileno=int(sys.argv[1]))
-    for name in SLOW_TO_IMPORT:
+    for name in (*SLOW_TO_IMPORT, *sys.argv[2:]):
         importlib.import_module(name)
     threads = psutil.Process().num_threads()
     assert threads == 1, f"{threads} threads: a fork would lose all but one"
