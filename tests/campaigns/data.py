@@ -345,7 +345,7 @@ def many(sets: Sets) -> None:
     """Train on ten thousand classes."""
     count = sets.campaign.options.classes
     fault = f"{count:,} classes"
-    sets.fresh(classes=count, each=6)
+    sets.fresh(classes=count, each=10)
     details = sets.campaign.row(fault).details
     for command in ("split", "run"):
         with sets.campaign.case(fault, command):
@@ -399,7 +399,7 @@ def unreadable(sets: Sets) -> None:
         folder.chmod(folder.stat().st_mode | 0o005)
     for what, make, told in (
         ("file", lambda: None, "c0/0.png (Permission denied)"),
-        ("folder", lambda: (sets.root / "c1").chmod(0), "c1: Permission denied"),
+        ("folder", lambda: (sets.root / "c1").chmod(0), "c1/: Permission denied"),
     ):
         make()
         with sets.campaign.case(fault, what), tempfile.TemporaryDirectory() as home:
