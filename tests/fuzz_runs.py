@@ -182,7 +182,7 @@ def _lines(records: Any) -> bytes:
 async def _visit(runs_dir: Path) -> None:
     app = CnnTuiApp(Workplace(runs_dir, runs_dir, runs_dir, "cpu"), state=State())
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.screen.query_one(RunsTable).row_count)
+        await until(pilot, lambda: app.screen.query_one(RunsTable).current)
         keys = "end v home enter 2 3 4 5 6 escape a c escape q escape w enter escape escape"
         for key in keys.split():
             await pilot.press(key)

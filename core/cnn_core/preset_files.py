@@ -17,9 +17,6 @@ from cnn_core.locations import expanded
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
 _MOST_BYTES = 4_000_000
-# Of a file that is none of ours there may be thousands of mistakes, and of any length.
-_MOST_TOLD = 50
-_LONGEST_TOLD = 600
 
 
 def shipped_presets() -> dict[str, Path]:
@@ -168,6 +165,11 @@ def read_text(path: Path) -> str:
         raise UserError(f"{printable(path)}, line {line}: expected text in UTF-8") from error
 
 
+# Of a file that is none of ours there may be thousands of mistakes, and of any length.
+_MOST_TOLD = 50
+_LONGEST_TOLD = 600
+
+
 def told_mistakes(
     path: Path, text: str, found: list[Mistake], overridden: dict[str, str] | None = None
 ) -> str:
@@ -177,11 +179,12 @@ def told_mistakes(
     """
     count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
     placed = []
+    lines = _lines_of(text)
     for mistake in found:
         option = next(
             (by for key, by in (overridden or {}).items() if _within(key, mistake.key)), None
         )
-        line = None if option else _line_of(text, mistake.key)
+        line = None if option else _line_of(lines, mistake.key)
         place = f" ({option})" if option else f" (line {line})" if line else ""
         value = f"{mistake.value}: " if mistake.value else ""
         key, message = (
@@ -201,10 +204,10 @@ def _within(one: str, other: str) -> bool:
     return all(left == right for left, right in parts)
 
 
-def _line_of(text: str, key: str) -> int | None:
-    """Return the line where a dotted key stands, or what holds it (TOML keeps no lines)."""
-    wanted = key.split("[")[0]
-    header, holder, length = "", None, 0
+def _lines_of(text: str) -> dict[str, int]:
+    """Return the line where each dotted key stands first (TOML keeps no lines)."""
+    lines: dict[str, int] = {}
+    header = ""
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped.startswith("["):
@@ -212,8 +215,13 @@ def _line_of(text: str, key: str) -> int | None:
         else:
             name = stripped.partition("=")[0].strip(" \"'")
             here = f"{header}.{name}" if header else name
-        if here == wanted:
-            return number
-        if wanted.startswith(f"{here}.") and len(here) > length:
-            holder, length = number, len(here)
-    return holder
+        lines.setdefault(here, number)
+    return lines
+
+
+def _line_of(lines: dict[str, int], key: str) -> int | None:
+    """Return the line of a dotted key, or of what holds it."""
+    wanted = key.split("[")[0]
+    while wanted and wanted not in lines:
+        wanted = wanted.rpartition(".")[0]
+    return lines[wanted] if wanted else None

@@ -13,6 +13,9 @@ from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import DATASETS
 from cnn_core.errors import did_you_mean, printable
 
+_FEW = 100
+"""Where more keys are wrong, it is no preset: no second look for what their mistakes may hide."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mistake:
@@ -35,8 +38,8 @@ def model_mistakes(model: type[BaseModel], table: dict[str, Any]) -> list[Mistak
     """Return what a model with sections refuses of a table, each key once."""
     told = _invalid(model, table)
     # pydantic looks at combinations only where all else is right: what is wrong may not hide them.
-    wrong = {tuple(re.split(r"[.[]", mistake.key)[:2]) for mistake in told}
-    if wrong:
+    wrong = {tuple(mistake.key.split("[")[0].split(".")[:2]) for mistake in told}
+    if 0 < len(wrong) <= _FEW:
         names = re.compile(rf"\b({'|'.join(re.escape(parts[-1]) for parts in wrong)})\b")
         told += [
             mistake

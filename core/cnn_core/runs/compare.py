@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cnn_core.errors import printable
 from cnn_core.files import to_json
 from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.summary_state import LABELS
@@ -71,9 +72,7 @@ class Comparison:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         for values in zip(*columns.values(), strict=True):
-            writer.writerow(
-                to_json(value) if isinstance(value, list) else value for value in values
-            )
+            writer.writerow(map(_csv_cell, values))
         return text.getvalue()
 
     def as_markdown(self) -> str:
@@ -116,6 +115,13 @@ def letter(place: int) -> str:
         letters = chr(ord("A") + rest) + letters
         place -= 1
     return letters
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, list):
+        value = to_json(value)
+    # A line break is quoted; what else a terminal would obey is escaped.
+    return "\n".join(map(printable, value.split("\n"))) if isinstance(value, str) else value
 
 
 def setting_text(value: Any) -> str | None:

@@ -1,6 +1,8 @@
 """Reading a run's folder, whoever writes it and whatever state it was left in."""
 
 import json
+import math
+import re
 from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +14,7 @@ from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import NON_FINITE, restore_numbers
 from cnn_core.runs.event_log import EVENTS, EventLines
 from cnn_core.runs.lock import is_live
-from cnn_core.runs.summary_state import LABELS, RunSummary
+from cnn_core.runs.summary_state import RunSummary, labels_of
 from cnn_core.training.events import Status
 
 CONFIG = "config.toml"
@@ -24,6 +26,8 @@ _SHAPE = RunSummary("", {}, None).document()
 _NUMERIC = ("best", "last", "test", "test_last", "params", "split", "timing")
 _EPOCH = frozenset({"epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"})
 _PLAIN = frozenset({int, float, type(None)})
+# Python reads whole numbers of any length, and no float holds one of these.
+_ENDLESS = re.compile(rb"\d{300}")
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -51,8 +55,7 @@ def parse_config(text: str) -> dict[str, Any]:
 
 def read_labels(run_dir: Path) -> dict[str, Any]:
     """Return those of name, notes and tags that config.toml holds now; UserError as above."""
-    config = read_config(run_dir)
-    return {key: config[key] for key in LABELS if key in config}
+    return labels_of(read_config(run_dir))
 
 
 def read_created(run_dir: Path) -> float | None:
@@ -61,7 +64,7 @@ def read_created(run_dir: Path) -> float | None:
         created = json.loads(read_regular(run_dir / ENVIRONMENT))["created"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return created if isinstance(created, float) else None
+    return created if isinstance(created, float) and math.isfinite(created) else None
 
 
 def read_events(run_dir: Path) -> EventLines:
@@ -108,7 +111,7 @@ def parse_summary(content: bytes) -> dict[str, Any]:
         document = json.loads(content)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if not _is_summary(document):
+    if _ENDLESS.search(content) or not _is_summary(document):
         raise ValueError("not a summary")
     # Visiting every number takes longer than parsing, and most summaries have none of these.
     if b'"NaN"' in content or b'Infinity"' in content:
@@ -154,7 +157,13 @@ def _is_summary(document: Any) -> bool:
         and document["status"] in get_args(Status)
         and isinstance(document["config"], dict)
         and all(_are_numbers(document[key], _SHAPE[key].keys()) for key in _NUMERIC)
-        and all(_is_number(document[key]) for key in ("epoch", "created"))
+        and type(document["epoch"]) is int
+        and type(document["epochs"]) in (int, type(None))
+        and _is_moment(document["created"])
+        and all(isinstance(document[key], str) for key in ("id", "name", "notes"))
+        and all(isinstance(document[key], str | None) for key in ("error", "device"))
+        and isinstance(document["tags"], list)
+        and all(isinstance(tag, str) for tag in document["tags"])
         and isinstance(document["history"], list)
         and all(_are_numbers(epoch, _EPOCH) for epoch in document["history"])
     )
@@ -172,3 +181,7 @@ def _are_numbers(section: Any, keys: Set[str]) -> bool:
 
 def _is_number(value: Any) -> bool:
     return type(value) in _PLAIN or value in NON_FINITE
+
+
+def _is_moment(value: Any) -> bool:
+    return value is None or (type(value) in _PLAIN and math.isfinite(value))

@@ -17,6 +17,22 @@ from cnn_core.training.events import (
 
 # What a run is called and described by: it changes nothing in the training, and may change later.
 LABELS = ("name", "notes", "tags")
+
+
+def labels_of(config: dict[str, Any]) -> dict[str, Any]:
+    """Return those labels that a preset holds, and that are what they should be."""
+    fits = {"name": _is_text, "notes": _is_text, "tags": _are_texts}
+    return {key: config[key] for key in LABELS if key in config and fits[key](config[key])}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
 _TEST = ("acc", "top5", "loss", "checkpoint", "epoch")
 
 
@@ -73,14 +89,15 @@ class RunSummary:
         start = self._started
         last = self._epochs[-1] if self._epochs else None
         best = next((epoch for epoch in reversed(self._epochs) if epoch.best), None)
+        labels = labels_of(self._config)
         return {
             "id": self._id,
-            "name": self._config.get("name", self._id),
+            "name": labels.get("name", self._id),
             "status": self._status,
             "error": self._error,
             "created": self._created,
-            "tags": self._config.get("tags", []),
-            "notes": self._config.get("notes", ""),
+            "tags": labels.get("tags", []),
+            "notes": labels.get("notes", ""),
             "epoch": last.epoch if last else 0,
             "epochs": start.epochs if start else _planned_epochs(self._config),
             "best": _fields(best, "epoch", "val_acc", "val_loss"),
@@ -116,9 +133,10 @@ def _fields(event: object, *names: str) -> dict[str, Any]:
     return {name: getattr(event, name, None) for name in names}
 
 
-def _planned_epochs(config: dict[str, Any]) -> Any:
+def _planned_epochs(config: dict[str, Any]) -> int | None:
     train = config.get("train")
-    return train.get("epochs") if isinstance(train, dict) else None
+    epochs = train.get("epochs") if isinstance(train, dict) else None
+    return epochs if type(epochs) is int else None
 
 
 def _speed(epochs: list[EpochFinished]) -> dict[str, float | None]:

@@ -64,7 +64,7 @@ class Search(Section):
 class Parameter(Section):
     """The values that one key of the preset may take: a list, or a range."""
 
-    values: Annotated[list[Any], Field(min_length=1)] | None = None
+    values: Annotated[list[Any], Field(min_length=1, max_length=1000)] | None = None
     """The values, of any type that the key takes."""
     labels: list[str] | None = None
     """Names of the values for tables and charts; default: the values themselves."""
