@@ -47,7 +47,9 @@ class Campaign:
         parser = argparse.ArgumentParser(description=about.splitlines()[0])
         parser.add_argument("--cases", type=int, default=cases, metavar="N")
         parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--record", action="store_true", help="keep the rows for the page")
+        parser.add_argument(
+            "--record", nargs="?", const=name, metavar="NAME", help="keep the rows for the page"
+        )
         for option, default in extra.items():
             flag = f"--{option.replace('_', '-')}"
             if isinstance(default, bool):
@@ -79,7 +81,7 @@ class Campaign:
         if self.options.record:
             RESULTS.mkdir(exist_ok=True)
             document = json.dumps(self._document(), indent=2, ensure_ascii=False)
-            (RESULTS / f"{self.name}.json").write_text(f"{document}\n", encoding="utf-8")
+            (RESULTS / f"{self.options.record}.json").write_text(f"{document}\n", encoding="utf-8")
         sys.exit(1 if self.lost else 0)
 
     def row(self, fault: str) -> Row:
@@ -100,7 +102,8 @@ class Campaign:
             row.survived += 1
 
     def _document(self) -> dict[str, Any]:
-        arguments = [argument for argument in sys.argv[1:] if argument != "--record"]
+        known = ("--record", self.options.record)
+        arguments = [argument for argument in sys.argv[1:] if argument not in known]
         return {
             "command": shlex.join(["python", f"tests/campaigns/{self.name}.py", *arguments]),
             "date": datetime.now(UTC).date().isoformat(),
