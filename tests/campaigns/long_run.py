@@ -1,7 +1,8 @@
 """A training of ten thousand epochs, and the app that follows it for an hour.
 
 Every ten seconds memory, open files and threads of both processes are noted, and how long the app
-takes to show its help, which counts as a case where nothing else keeps the machine busy. Slopes are least squares over the second half.
+takes to show its help, which counts as a case where nothing else keeps the machine busy. Slopes are
+least squares over the second half.
 """
 
 import os
