@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from cnn_core.file_lock import FileLock
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.runs.lock import is_locked
 from cnn_tui.field_text import to_text
@@ -48,7 +47,7 @@ class DraftFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{uuid.uuid4().hex}.json"
-        self._holder = FileLock(_lock_of(self._path), thread_local=False)
+        self._holder = FileLock(_lock_of(self._path))
         self._turn = threading.Lock()
         self._closed = False
 
@@ -60,16 +59,16 @@ class DraftFile:
             if draft is None:
                 self._path.unlink(missing_ok=True)
                 return
-            if not self._holder.is_locked:
+            if not self._holder.is_held:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._holder.acquire()
+                self._holder.acquire(0)
             write_text_atomically(self._path, draft)
 
     def remove(self) -> None:
         """Forget the draft for good: it is a run or a preset now, or not wanted; raises OSError."""
         with self._turn:
             self._closed = True
-            if self._holder.is_locked:
+            if self._holder.is_held:
                 self._path.unlink(missing_ok=True)
                 _lock_of(self._path).unlink(missing_ok=True)
                 self._holder.release()

@@ -7,6 +7,7 @@ from pathlib import Path
 from textual.await_complete import AwaitComplete
 from textual.timer import Timer
 
+from cnn_core.errors import CnnTuiError
 from cnn_tui.drafts import DraftFile, LeftBehind, draft_of, left_behind
 from cnn_tui.form import Form
 from cnn_tui.output import age, sentence
@@ -45,7 +46,7 @@ class DraftKeeping(Page):
             return
         try:
             await asyncio.to_thread(self._draft.keep, draft_of(self._form))
-        except OSError as error:
+        except (CnnTuiError, OSError) as error:
             if not self._keeping_failed:
                 self.tell_error(f"what you change here is in no file: {sentence(error)}")
             self._keeping_failed = True
