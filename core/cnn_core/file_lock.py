@@ -31,6 +31,11 @@ class FileLock:
         self._path = path
         self._descriptor: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this object holds it."""
+        return self._descriptor is not None
+
     def acquire(self, patience_s: float) -> bool:
         """Return whether the lock was had within so many seconds; 0 asks once.
 

@@ -47,9 +47,12 @@ LISTER = """
 import pathlib, sys
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.index import run_rows
+from cnn_core.runs.writer import RunWriter
+from cnn_core.training.events import RunFinished
 runs = pathlib.Path(sys.argv[1])
 for _ in range(int(sys.argv[2])):
-    create_run(runs, "x", 'name = "x"\\n', {})
+    with RunWriter(create_run(runs, "x", 'name = "x"\\n', {})) as writer:
+        writer.write(RunFinished(status="finished"))
     (runs / ".index.json").unlink(missing_ok=True)
     assert all(row["error"] is None for row in run_rows(runs))
 """
@@ -200,7 +203,8 @@ def two_builders(cli: Cli, *, kill: bool) -> None:
         for path in cli.run_dirs()
         if any("decoding images" in event["what"] for event in cli.events(path, "preparing"))
     ]
-    assert len(decoded) == (2 if kill else 1)
+    # One that was stopped as it began may not have told of it.
+    assert len(decoded) in ((1, 2) if kill else (1,)), decoded
     check_nothing_left(cli)
 
 

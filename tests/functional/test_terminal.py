@@ -179,7 +179,7 @@ def test_signals_count_while_the_work_is_awaited(start):
     terminal.wait_for(terminal.ended)
     terminal.process.send_signal(signal.SIGTERM)
     terminal.wait_for_more("work", 3)
-    terminal.process.send_signal(signal.SIGTERM)
+    terminal.process.send_signal(signal.SIGINT)
     assert terminal.exit_code() == working_app.ABORTED
     assert not (terminal.folder / "done").exists()
 

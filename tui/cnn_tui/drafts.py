@@ -48,29 +48,27 @@ class DraftFile:
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{uuid.uuid4().hex}.json"
         self._holder = FileLock(_lock_of(self._path))
-        self._held = False
         self._turn = threading.Lock()
         self._closed = False
 
     def keep(self, draft: str | None) -> None:
-        """Write the draft, or remove it where there is none; raises OSError, or
-        UserError where the file system has no locks."""
+        """Write the draft, or remove it where there is none; raises OSError."""
         with self._turn:
             if self._closed:
                 return
             if draft is None:
                 self._path.unlink(missing_ok=True)
                 return
-            if not self._held:
+            if not self._holder.is_held:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._held = self._holder.acquire(0)
+                self._holder.acquire(0)
             write_text_atomically(self._path, draft)
 
     def remove(self) -> None:
         """Forget the draft for good: it is a run or a preset now, or not wanted; raises OSError."""
         with self._turn:
             self._closed = True
-            if self._held:
+            if self._holder.is_held:
                 self._path.unlink(missing_ok=True)
                 _lock_of(self._path).unlink(missing_ok=True)
                 self._holder.release()

@@ -13,7 +13,7 @@ from cnn_core.preset_files import to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.dotted import value_at
 from cnn_core.runs.environment import describe_environment
-from cnn_core.runs.lock import RunHeldError
+from cnn_core.runs.lock import RunHeldError, RunTakenError
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import train_run
 from cnn_core.search.folder import SweepFolder
@@ -111,7 +111,8 @@ class Worker:
                 summary = read_summary(run_dir)
             else:  # its end was not told: the process died in between
                 pruned = False
-        except RunHeldError:  # by a machine that does not see the lock of the claim
+        # By a machine that does not see the lock of the claim.
+        except (RunHeldError, RunTakenError):
             self._study.leave(claim)
             yield TrialEnded(claim.index, claim.run, None, None, None)
             return

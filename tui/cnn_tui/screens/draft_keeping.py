@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.await_complete import AwaitComplete
 from textual.timer import Timer
 
-from cnn_core.errors import UserError
+from cnn_core.errors import CnnTuiError
 from cnn_tui.drafts import DraftFile, LeftBehind, draft_of, left_behind
 from cnn_tui.form import Form
 from cnn_tui.output import age, sentence
@@ -46,7 +46,7 @@ class DraftKeeping(Page):
             return
         try:
             await asyncio.to_thread(self._draft.keep, draft_of(self._form))
-        except (UserError, OSError) as error:
+        except (CnnTuiError, OSError) as error:
             if not self._keeping_failed:
                 self.tell_error(f"what you change here is in no file: {sentence(error)}")
             self._keeping_failed = True
@@ -85,7 +85,7 @@ class DraftKeeping(Page):
     def on_unmount(self) -> None:
         """Keep what was typed last where the app ends with the page open."""
         if self._draft is not None and self._form is not None:
-            with contextlib.suppress(UserError, OSError):  # there is nobody left to tell
+            with contextlib.suppress(OSError):  # there is nobody left to tell
                 self._draft.keep(draft_of(self._form))
             self._draft.leave_behind()
 
