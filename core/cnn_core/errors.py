@@ -80,6 +80,21 @@ def disk_fault(error: OSError, place: Path | str) -> str:
     return f"{words}: {printable(place)}: {remedy}"
 
 
+def shortage(error: BaseException, place: Path | str) -> str | None:
+    """Return what the machine has too little of, in a sentence; None for any other failure.
+
+    ``place`` is named where an OSError names no file.
+    """
+    if is_out_of_memory(error):
+        remedy = "take --device cpu" if "CUDA" in str(error) else "end other programs"
+        return f"out of memory ({first_line(error)}): {remedy}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return disk_fault(error, error.filename or place)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "no more threads or processes: `ulimit -u` and `ulimit -v` say how many there may be"
+    return None
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory ran out, on a GPU or on the host."""
     if isinstance(error, MemoryError):

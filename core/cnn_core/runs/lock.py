@@ -58,7 +58,7 @@ class RunLock:
                 raise UserError(
                     f"run {printable(self._run_dir.name)}: can't be written: {error.strerror}"
                 ) from error
-            stack.callback(heartbeat.unlink, missing_ok=True)
+            stack.callback(_remove, heartbeat)
             stack.enter_context(_beating(heartbeat))
             self._exit = stack.pop_all()
         return self
@@ -150,6 +150,12 @@ def _refusal(run_dir: Path) -> str:
         f"{run}: process {owner.pid} on {printable(owner.host)} is writing it{seen}; "
         "wait for its end or stop it first"
     )
+
+
+def _remove(heartbeat: Path) -> None:
+    # Where the disk does not let go of it, it is stale in a minute, and the lock is gone at once.
+    with contextlib.suppress(OSError):
+        heartbeat.unlink()
 
 
 @contextlib.contextmanager
