@@ -99,7 +99,7 @@ def test_convolutions_are_in_the_order_of_the_forward_pass():
 def test_unknown_layers_are_told_with_the_nearest(tiny):
     with pytest.raises(UserError, match="no layer with feature maps 'conv'; expected one of: 0, 1"):
         feature_maps(tiny, image(14), ["conv"])
-    with pytest.raises(UserError, match="no layer with feature maps '6'"):
+    with pytest.raises(UserError, match="no layer for Grad-CAM '6'"):
         grad_cam(tiny, image(14), 0, "6")
     network = built("resnet18", 32)
     with pytest.raises(UserError, match=r"did you mean 'layer4\.1\.conv2'"):
@@ -205,3 +205,17 @@ def test_the_overlay_is_half_the_image_and_half_the_heat():
     assert (np.ptp(cold, axis=0) <= 2).all()
     assert warm[0] > warm[2] + 50
     assert (cold[:, 2] > cold[:, 0]).all()
+
+
+def test_maps_of_layers_with_channels_last_are_turned() -> None:
+    swin = built("swin_t", 64)
+    image_HWC = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    shapes = map_shapes(swin)
+    (norm,) = [name for name in shapes if name.endswith("features.0.2")]
+    assert shapes[norm] == (96, 16, 16)
+    maps_CHW = feature_maps(swin, image_HWC, [norm])[norm]
+    assert maps_CHW.shape == (96, 16, 16)
+    means_HW = maps_CHW.mean(0)  # over channels, a layer norm's output is balanced at each place
+    assert np.abs(means_HW).max() < 1e-5
+    with pytest.raises(UserError, match="no layer for Grad-CAM 'features"):
+        grad_cam(swin, image_HWC, 0, norm)

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.datasets.index import Images
-from cnn_core.inspect.layers import check_layer, default_layers, map_shapes
+from cnn_core.inspect.layers import channels_last, check_layer, default_layers, map_shapes
 from cnn_core.inspect.trained import Trained
 
 
@@ -17,14 +17,16 @@ def grad_cam(
     Grad-CAM (Selvaraju et al. 2017): the layer's feature maps, each weighed by the mean gradient
     of the class's logit by it, summed and rectified; scaled to the image, its greatest value to 1.
     All is 0 where nothing speaks for the class. Without a layer it is ``attention_layer``. Raises
-    UserError, with the nearest name, for a layer that gives no maps.
+    UserError, with the nearest name, for a layer that gives no maps, or gives them with their
+    channels last, which captum takes for rows.
     """
     # Here, for it takes half a second to import.
     from captum.attr import LayerAttribution, LayerGradCam
 
     if layer is None:
         layer = attention_layer(trained)
-    check_layer(trained.run_dir.name, layer, map_shapes(trained), "layer with feature maps")
+    names = [name for name in map_shapes(trained) if name not in channels_last(trained)]
+    check_layer(trained.run_dir.name, layer, names, "layer for Grad-CAM")
     module = trained.network.module
     heat = LayerGradCam(module, module.get_submodule(layer)).attribute(
         trained.inputs(image_HWC[None]), target=label, relu_attributions=True

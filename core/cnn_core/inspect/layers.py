@@ -7,7 +7,7 @@ from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.inspect.trained import Trained
 from cnn_core.summary import summarize
 
-__all__ = ["check_layer", "convolutions", "default_layers", "map_shapes"]
+__all__ = ["channels_last", "check_layer", "convolutions", "default_layers", "map_shapes"]
 
 
 def map_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
@@ -15,6 +15,23 @@ def map_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
 
     Layers are those of ``cnn-tui summary``; what gives no maps, such as a linear one, is left out.
     """
+    shapes = _output_shapes(trained)
+    last = channels_last(trained)
+    return {
+        name: (shape[2], *shape[:2]) if name in last else shape for name, shape in shapes.items()
+    }
+
+
+def channels_last(trained: Trained) -> frozenset[str]:
+    """Return the names of the layers that give maps as (H,W,C), as those inside Swin's blocks do.
+
+    Images are square, so the sides that are equal are height and width.
+    """
+    shapes = _output_shapes(trained).items()
+    return frozenset(name for name, (one, two, three) in shapes if one == two != three)
+
+
+def _output_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
     layers = summarize(trained.network, image_size=trained.image_size).layers
     return {row.name: row.output_shape[1:] for row in layers if len(row.output_shape) == 4}
 

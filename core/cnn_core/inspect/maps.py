@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnn_core.datasets.index import Images
-from cnn_core.inspect.layers import check_layer, map_shapes
+from cnn_core.inspect.layers import channels_last, check_layer, map_shapes
 from cnn_core.inspect.trained import Trained
 
 
@@ -41,7 +41,11 @@ def feature_maps(
     finally:
         for handle in hooks:
             handle.remove()
-    return {layer: found[layer] for layer in layers}
+    last = channels_last(trained)
+    return {
+        layer: np.moveaxis(found[layer], -1, 0) if layer in last else found[layer]
+        for layer in layers
+    }
 
 
 def map_pictures(maps_CHW: NDArray[np.float32]) -> list[Images]:
