@@ -72,6 +72,15 @@ _FAULTS = {
 }
 
 
+# Of these the process has too little, whatever disk it works on.
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def is_of_process(error: OSError) -> bool:
+    """Return whether another folder would not help: files or memory of the process ran out."""
+    return error.errno in _LIMITS
+
+
 def disk_fault(error: OSError, place: Path | str) -> str:
     """Return what a file system refused, where, and what helps: ``disk full: /runs: free …``."""
     if error.errno not in _FAULTS:
