@@ -79,8 +79,8 @@ class Bench:
 
     def check_decoded(self) -> None:
         """Check that all is right once nothing is at fault: train, and compare."""
-        assert not list((self.cli.folder / "cache").glob("*.part"))
         self.cli(*DECODING)
+        assert not list((self.cli.folder / "cache").glob("*.part")), "half a cache"
         self.cli.assert_same_weights(self.cli.run_dirs()[-1], self.decoded, "last")
 
 
@@ -92,7 +92,6 @@ def cache_refused(bench: Bench) -> None:
     bench.faults.set(getattr(errno, code), f"{cli.folder.name}/cache")
     bench.ended(process, (0, 2), f"{cli.folder}/cache", "CNN_TUI_CACHE")
     bench.faults.clear()
-    shutil.rmtree(cli.folder / "cache" / "none", ignore_errors=True)
     bench.check_decoded()
 
 
@@ -213,7 +212,6 @@ def killed(bench: Bench) -> None:
     bench.ended(process, (-signal.SIGKILL, 0))
     for run_dir in cli.run_dirs():
         assert cli.json("show", run_dir.name)["status"] in ("queued", "interrupted", "finished")
-    shutil.rmtree(cli.folder / "cache" / "none", ignore_errors=True)
     cli(*DECODING)
     cli.assert_same_weights(cli.run_dirs()[-1], bench.decoded, "last")
 

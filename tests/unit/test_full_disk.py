@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import torch
 
 from cnn_core.datasets import build
 from cnn_core.runs.lock import is_live
@@ -274,3 +275,17 @@ def test_another_cache_folder_is_offered_where_it_would_help(lab, monkeypatch, c
     assert end.status == "failed"
     assert told in end.error
     assert not list(lab.cache_dir.glob("*.part"))
+
+
+def test_a_checkpoint_that_can_not_be_read_is_not_called_damaged(lab, monkeypatch):
+    lab.train(lab.experiment(), "run", {2: [("stop", None)]})
+
+    def refuse(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "last.pt")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", refuse)
+        *_, end = lab.train(lab.experiment(), "run")
+    assert (end.status, end.mistake) == ("failed", False)
+    assert end.error.startswith("disk or line to it at fault (I/O error): last.pt")
+    assert lab.train(lab.experiment(), "run")[-1].status == "finished"

@@ -36,7 +36,10 @@ def save_checkpoint(run_dir: Path, state: State, *names: CheckpointName) -> None
 
 
 def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
-    """Return a checkpoint with its tensors on the CPU; UserError if it is absent or damaged."""
+    """Return a checkpoint with its tensors on the CPU; UserError if it is absent or damaged.
+
+    OSError where it can't be read.
+    """
     path = checkpoint_path(run_dir, name)
     try:
         return _load(path, "model")
@@ -109,7 +112,7 @@ def _load(path: Path, key: str) -> State:
     """Return a file's dict, which has the key; UserError if it is damaged or another's."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+    except OSError:  # the file may be whole
         raise
     except Exception as error:  # on broken bytes the unpickler raises almost anything
         if is_out_of_memory(error):
