@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, and readable without running code."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -112,10 +113,9 @@ def _load(path: Path, key: str) -> State:
     """Return a file's dict, which has the key; UserError if it is damaged or another's."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:  # the file may be whole
-        raise
-    except Exception as error:  # on broken bytes the unpickler raises almost anything
-        if is_out_of_memory(error):
+    except Exception as error:  # on broken bytes the unpickler raises almost anything, EINVAL too
+        unread = isinstance(error, OSError) and error.errno != errno.EINVAL
+        if unread or is_out_of_memory(error):  # the file may be whole
             raise
         raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
     if not isinstance(state, dict) or key not in state:
