@@ -76,12 +76,36 @@ _FAULTS = {
 }
 
 
+# Of these the process has too little, whatever disk it works on.
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def is_of_process(error: OSError) -> bool:
+    """Return whether another folder would not help: files or memory of the process ran out."""
+    return error.errno in _LIMITS
+
+
 def disk_fault(error: OSError, place: Path | str) -> str:
     """Return what a file system refused, where, and what helps: ``disk full: /runs: free …``."""
     if error.errno not in _FAULTS:
         return f"{error.strerror or first_line(error)}: {printable(place)}"
     words, remedy = _FAULTS[error.errno]
     return f"{words}: {printable(place)}: {remedy}"
+
+
+def shortage(error: BaseException, place: Path | str) -> str | None:
+    """Return what the machine has too little of, in a sentence; None for any other failure.
+
+    ``place`` is named where an OSError names no file.
+    """
+    if is_out_of_memory(error):
+        remedy = "take --device cpu" if "CUDA" in str(error) else "end other programs"
+        return f"out of memory ({first_line(error)}): {remedy}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return disk_fault(error, error.filename or place)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "no more threads or processes: `ulimit -u` and `ulimit -v` say how many there may be"
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

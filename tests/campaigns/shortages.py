@@ -39,6 +39,7 @@ DECODING = ("run", "digits", "--headless", *(part for item in SETTINGS for part 
 SWEEP = """
 name = "lr"
 preset = "digits"
+trials = 4
 [set]
 "train.epochs" = 1
 "data.limit" = 200
@@ -78,8 +79,8 @@ class Bench:
 
     def check_decoded(self) -> None:
         """Check that all is right once nothing is at fault: train, and compare."""
-        assert not list((self.cli.folder / "cache").glob("*.part"))
         self.cli(*DECODING)
+        assert not list((self.cli.folder / "cache").glob("*.part")), "half a cache"
         self.cli.assert_same_weights(self.cli.run_dirs()[-1], self.decoded, "last")
 
 
@@ -91,7 +92,6 @@ def cache_refused(bench: Bench) -> None:
     bench.faults.set(getattr(errno, code), f"{cli.folder.name}/cache")
     bench.ended(process, (0, 2), f"{cli.folder}/cache", "CNN_TUI_CACHE")
     bench.faults.clear()
-    shutil.rmtree(cli.folder / "cache" / "none", ignore_errors=True)
     bench.check_decoded()
 
 
@@ -170,16 +170,15 @@ def sweep_refused(bench: Bench) -> None:
     """The study of a sweep can't be written for a while."""
     cli = bench.new()
     (cli.folder / "lr.toml").write_text(SWEEP)
-    process = cli.start("sweep", cli.folder / "lr.toml", "--trials", "4")
+    process = cli.start("sweep", cli.folder / "lr.toml")
     bench.cli.wait_for(lambda: list(cli.runs.glob("sweeps/lr/*journal")) or process.poll())
     time.sleep(bench.random.uniform(0, 8))
     bench.faults.set(errno.ENOSPC, f"{cli.folder.name}/runs/sweeps")
     time.sleep(bench.random.uniform(0.1, 3))
     bench.faults.clear()
     bench.ended(process, (0, 1, 2))
-    cli("sweep", "lr")
-    counts = [trial["outcome"] for trial in cli.json("trials", "lr")["trials"]]
-    assert counts == ["finished"] * 4, counts
+    cli("sweep", cli.folder / "lr.toml")
+    assert cli.json("trials", "lr")["counts"] == {"finished": 4}
 
 
 def limited(resource: str, values: Sequence[int]) -> Callable[[Bench], None]:
@@ -188,7 +187,8 @@ def limited(resource: str, values: Sequence[int]) -> Callable[[Bench], None]:
     def case(bench: Bench) -> None:
         cli = bench.new()
         process = cli.start(*DECODING)
-        time.sleep(bench.random.uniform(0, 2.5))
+        cli.wait_for(lambda: cli.runs.exists() or process.poll() is not None)
+        time.sleep(bench.random.uniform(0, 2))
         value = bench.random.choice(values)
         if resource == "as":
             status = Path(f"/proc/{process.pid}/statm")
@@ -211,7 +211,6 @@ def killed(bench: Bench) -> None:
     bench.ended(process, (-signal.SIGKILL, 0))
     for run_dir in cli.run_dirs():
         assert cli.json("show", run_dir.name)["status"] in ("queued", "interrupted", "finished")
-    shutil.rmtree(cli.folder / "cache" / "none", ignore_errors=True)
     cli(*DECODING)
     cli.assert_same_weights(cli.run_dirs()[-1], bench.decoded, "last")
 
@@ -246,7 +245,8 @@ def without_rights(bench: Bench) -> None:
         cwd="/",
         env=cli.env | {"HOME": str(cli.folder)},
     )
-    bench.ended(process, (0,) if folder == "config" else (1, 2), "ermission", str(cli.folder))
+    errors = bench.ended(process, (0,) if folder == "config" else (1, 2))
+    assert folder == "config" or "ermission" in errors or "readable" in errors, errors
     (cli.folder / folder).chmod(0o777)
     bench.check_decoded()
 

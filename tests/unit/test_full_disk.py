@@ -5,9 +5,13 @@ import os
 import shutil
 import tempfile
 from itertools import islice
+from pathlib import Path
 
 import pytest
+import torch
 
+from cnn_core.datasets import build
+from cnn_core.runs.lock import is_live
 from cnn_core.runs.reader import read_events, read_summary
 from cnn_core.runs.session import new_run, train_run
 from cnn_core.training import insisting, saver
@@ -236,3 +240,52 @@ def test_nothing_comes_after_the_end_of_a_run_that_was_waited_for(lab, disk):
     assert disk.refused == 3
     assert isinstance(events[-1], RunFinished)
     assert [event for _, event in read_events(run_dir)][-1] == events[-1]
+
+
+def test_a_heartbeat_that_can_not_be_removed_fails_nothing(lab, disk, monkeypatch):
+    unlink = Path.unlink
+
+    def refuse(path, **options):
+        if path.name == "heartbeat.json":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    run_dir, events = trained(lab, disk, "runs", {})
+    assert events[-1].status == "finished"
+    assert not is_live(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (errno.EMFILE, "too many open files in this process: "),
+        (errno.ENOMEM, "out of memory while preparing; "),
+        (errno.ENOSPC, "No space left on device; decoded pixels are kept in "),
+    ],
+)
+def test_another_cache_folder_is_offered_where_it_would_help(lab, monkeypatch, code, told):
+    lab.cache_dir = lab.folder / "cache"
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(build, "sync", refuse)
+    *_, end = lab.train(lab.experiment())
+    assert end.status == "failed"
+    assert told in end.error
+    assert not list(lab.cache_dir.glob("*.part"))
+
+
+def test_a_checkpoint_that_can_not_be_read_is_not_called_damaged(lab, monkeypatch):
+    lab.train(lab.experiment(), "run", {2: [("stop", None)]})
+
+    def refuse(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "last.pt")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", refuse)
+        *_, end = lab.train(lab.experiment(), "run")
+    assert (end.status, end.mistake) == ("failed", False)
+    assert end.error.startswith("disk or line to it at fault (I/O error): last.pt")
+    assert lab.train(lab.experiment(), "run")[-1].status == "finished"

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cnn_core.errors import CnnTuiError, UserError, disk_fault, first_line, is_out_of_memory
+from cnn_core.errors import CnnTuiError, UserError, shortage
 from cnn_tui.commands import (
     catalogs,
     doctor,
@@ -56,16 +56,7 @@ def _told(error: Exception) -> str | None:
 
     None for a failure that nobody foresaw.
     """
-    if isinstance(error, CnnTuiError):
-        return str(error)
-    if is_out_of_memory(error):
-        remedy = "take --device cpu" if "CUDA" in str(error) else "end other programs"
-        return f"out of memory ({first_line(error)}): {remedy}"
-    if isinstance(error, OSError):
-        return disk_fault(error, error.filename or "the output")
-    if "can't start new thread" in str(error):
-        return f"{error}: `ulimit -u` and `ulimit -v` say how many there may be"
-    return None
+    return str(error) if isinstance(error, CnnTuiError) else shortage(error, "the output")
 
 
 def _drop_output() -> None:
@@ -184,4 +175,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # JSON is UTF-8 whatever the locale; a class name from the disk may be no UTF-8 at all.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    app(prog_name="cnn-tui")
+    try:
+        app(prog_name="cnn-tui")
+    except (MemoryError, OSError, RuntimeError) as error:  # before there is a command to invoke
+        if (told := _told(error)) is None:
+            raise
+        os.write(2, f"error: {told}\n".encode(errors="backslashreplace"))
+        sys.exit(CnnTuiError.exit_code)

@@ -1,5 +1,6 @@
 """The queue trained several runs at a time, each in a process of its own."""
 
+import signal
 from pathlib import Path
 
 from cnn_core.errors import UserError
@@ -93,6 +94,8 @@ class QueueSlots:
         print_facts(result_rows(summary, str(self._runs_dir / run_id)))
         if code not in (0, _STOPPED):
             ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+            if code == -signal.SIGKILL:
+                ended += " (so the system ends some where memory is short)"
             log = self._runs_dir / run_id / "log.txt"
             narrate(
                 f"{run_id}: its process {ended}; {log} may say why; to go on:",

@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from cnn_core.arrays import BROKEN_ARRAY
 from cnn_core.datasets.build import PIXELS, Recipe, build
 from cnn_core.datasets.index import Images
-from cnn_core.errors import UserError, first_line, printable
+from cnn_core.errors import UserError, first_line, is_of_process, printable
 from cnn_core.made_once import META, made_once, read_meta, size_text
 from cnn_core.progress import Progress, Remark
 
@@ -71,6 +71,8 @@ def disk_told(cache_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_of_process(error):
+            raise
         raise UserError(
             f"{printable(error.filename or cache_dir)}: {error.strerror or error}; decoded pixels "
             f"are kept in {printable(cache_dir)}: CNN_TUI_CACHE names another folder"

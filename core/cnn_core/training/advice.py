@@ -3,7 +3,7 @@
 import contextlib
 from pathlib import Path
 
-from cnn_core.errors import CnnTuiError, disk_fault, first_line
+from cnn_core.errors import CnnTuiError, first_line, shortage
 from cnn_core.training.memory import Probe
 from cnn_core.training.state import Diverged
 from cnn_core.training.trainer import Trainer
@@ -50,7 +50,7 @@ def failure_text(failure: Exception, run_dir: Path) -> str:
     """Return what went wrong, with the kind of an exception that nobody foresaw."""
     if isinstance(failure, CnnTuiError):
         return str(failure)
-    if isinstance(failure, OSError) and failure.errno is not None:
-        return disk_fault(failure, failure.filename or run_dir)
+    if (short := shortage(failure, run_dir)) is not None:
+        return short
     kind, text = type(failure).__name__, first_line(failure)
     return text if text == kind else f"{kind}: {text}"

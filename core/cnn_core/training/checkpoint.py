@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, and readable without running code."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -37,7 +38,10 @@ def save_checkpoint(run_dir: Path, state: State, *names: CheckpointName) -> None
 
 
 def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
-    """Return a checkpoint with its tensors on the CPU; UserError if it is absent or damaged."""
+    """Return a checkpoint with its tensors on the CPU; UserError if it is absent or damaged.
+
+    OSError where it can't be read.
+    """
     path = checkpoint_path(run_dir, name)
     try:
         return _load(path, "model")
@@ -130,10 +134,9 @@ def _load(path: Path, key: str, *, mmap: bool = False) -> State:
     try:
         open_regular(path).close()
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # on broken bytes the unpickler raises almost anything
-        if is_out_of_memory(error):
+    except Exception as error:  # on broken bytes the unpickler raises almost anything, EINVAL too
+        unread = isinstance(error, OSError) and error.errno != errno.EINVAL
+        if unread or is_out_of_memory(error):  # the file may be whole
             raise
         raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
     if not isinstance(state, dict) or key not in state:

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from torch import Tensor, fx
 
 from cnn_core.arrays import BROKEN_ARRAY
-from cnn_core.errors import UserError, first_line, printable
+from cnn_core.errors import UserError, first_line, is_of_process, printable
 from cnn_core.made_once import META, check_room, made_once, read_meta, sync, write_meta
 from cnn_core.progress import Progress, Remark
 from cnn_core.training.device import Precision, autocast
@@ -143,6 +143,8 @@ def stored_features(
         _remove_unused(cache_dir, folder)
         return [np.load(folder / _name(i), mmap_mode="r") for i in range(len(layouts))]
     except OSError as error:
+        if is_of_process(error):
+            raise
         raise UserError(
             f"{printable(error.filename or cache_dir)}: {error.strerror or error}; features are "
             f"kept in {printable(cache_dir)}: CNN_TUI_CACHE names another folder, "

@@ -122,7 +122,9 @@ class Probe:
     def _fits(self, count: int) -> bool:
         try:
             self._loss(copy.deepcopy(self._network.module), count).backward()  # type: ignore[no-untyped-call]
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             return False
         finally:
             torch.cuda.empty_cache()

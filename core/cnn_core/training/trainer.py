@@ -109,7 +109,8 @@ class Trainer:
             try:
                 yield from self._epoch(control)
             except Exception:  # however training fails, its best epoch may be in memory only
-                yield from self._saver.insist(None, control)
+                if self._ranks.first:
+                    yield from self._saver.insist(None, control)
                 raise
             yield from self._take_finish(control)
         if self._saved != (self.state.epoch, self.state.step) and self._ranks.first:

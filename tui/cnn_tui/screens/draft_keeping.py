@@ -85,7 +85,7 @@ class DraftKeeping(Page):
     def on_unmount(self) -> None:
         """Keep what was typed last where the app ends with the page open."""
         if self._draft is not None and self._form is not None:
-            with contextlib.suppress(OSError):  # there is nobody left to tell
+            with contextlib.suppress(CnnTuiError, OSError):  # there is nobody left to tell
                 self._draft.keep(draft_of(self._form))
             self._draft.leave_behind()
 
