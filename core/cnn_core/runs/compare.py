@@ -10,7 +10,7 @@ from typing import Any
 from cnn_core.files import to_json
 from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.summary_state import LABELS
-from cnn_core.runs.tables import Table, to_latex, to_markdown
+from cnn_core.runs.tables import Table, csv_cell, to_latex, to_markdown
 
 _RESULTS = {
     "best_val_acc": "best.val_acc",
@@ -69,10 +69,10 @@ class Comparison:
         columns = {"id": self.ids, "name": self.names, **self.settings, **self.results}
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(map(csv_cell, columns))
         for values in zip(*columns.values(), strict=True):
             writer.writerow(
-                to_json(value) if isinstance(value, list) else value for value in values
+                csv_cell(to_json(value) if isinstance(value, list) else value) for value in values
             )
         return text.getvalue()
 
