@@ -252,7 +252,7 @@ def names(attack: Attack) -> None:
         attack.fresh()
         root = attack.cli.data / "named"
         shutil.rmtree(root, ignore_errors=True)
-        label = name.replace("/", "_")
+        label = name.replace("/", "_").lstrip(".")
         for number, folder in enumerate((label, "other")):
             (root / folder).mkdir(parents=True)
             for image in range(8):
