@@ -26,6 +26,7 @@ from cnn_core.runs.directory import list_runs
 from cnn_core.step_memory import StepMemory, step_memory
 from cnn_core.training.schedule import lr_factor
 from cnn_tui.app import CnnTuiApp
+from cnn_tui.drafts import left_behind
 from cnn_tui.form import Form
 from cnn_tui.previews import Previews
 from cnn_tui.screens.dialogs import Ask, Prompt
@@ -36,6 +37,7 @@ from cnn_tui.screens.pick import Pick, PickPreset
 from cnn_tui.screens.pick_backbone import PickBackbone
 from cnn_tui.screens.runs import RunsPage
 from cnn_tui.screens.save_preset import SavePreset
+from cnn_tui.settings import State
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.form_view import FieldRow, FormView
 from cnn_tui.widgets.picture import Picture
@@ -545,6 +547,59 @@ async def test_leaving_with_changes_asks(app: CnnTuiApp) -> None:
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press("l")
         await until(pilot, lambda: isinstance(app.screen, RunsPage))
+
+
+def another(app: CnnTuiApp) -> CnnTuiApp:
+    """Return an app that is started when this one is gone."""
+    assert app.state.path is not None
+    return CnnTuiApp(app.workplace, state=State.read(app.state.path.parent))
+
+
+async def test_what_was_being_written_is_offered_after_the_app_is_gone(app: CnnTuiApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(app, pilot)
+        await enter(pilot, page, "seed", "7")
+        await enter(pilot, page, "train.epochs", "x")  # a mistake is no reason to lose it
+    for answer in ("n", "g"):
+        later = another(app)
+        async with later.run_test(size=(120, 40)) as pilot:
+            later.push_screen(page := NewPage())
+            await until(pilot, lambda app=later: isinstance(app.screen, Ask))
+            dialog = "\n".join(str(each.content) for each in later.screen.query(Static))
+            assert "From digits" in dialog
+            assert "seed  0 → 7" in dialog
+            await pilot.press(answer)
+            if answer == "n":
+                await until(pilot, lambda app=later: isinstance(app.screen, PickPreset))
+                continue
+            await until(pilot, lambda app=later, page=page: app.screen is page and page._form)
+            assert form_of(page).text("seed") == "7"
+            assert list(form_of(page).mistakes) == ["train.epochs"]
+            assert form_of(page).source.label == "digits"
+            await pilot.press("escape")
+            await until(pilot, lambda app=later: isinstance(app.screen, Ask))
+            await pilot.press("l")
+            await until(pilot, lambda app=later: isinstance(app.screen, RunsPage))
+    assert left_behind(later.state.path.parent / "drafts") == []
+
+
+async def test_a_draft_that_is_open_is_offered_to_nobody(app: CnnTuiApp) -> None:
+    assert app.state.path is not None
+    folder = app.state.path.parent / "drafts"
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(app, pilot)
+        await enter(pilot, page, "seed", "7")
+        await until(pilot, lambda: list(folder.glob("*.json")))
+        assert left_behind(folder) == []
+        (file,) = folder.glob("*.json")
+        content = file.read_bytes()
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: not file.exists())
+        file.with_name("torn.json").write_bytes(content[:-9])
+        file.with_name("older.json").write_bytes(content.replace(b"train.epochs", b"was.a.key"))
+    (draft,) = left_behind(folder)
+    assert draft.form.text("seed") == "7"
+    assert draft.form.text("train.epochs") == ""
 
 
 async def test_previews_stand_behind_f3_where_there_is_no_room(app: CnnTuiApp) -> None:

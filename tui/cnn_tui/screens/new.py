@@ -19,7 +19,7 @@ from cnn_tui.form_command import headless_command
 from cnn_tui.launch import check, make_run
 from cnn_tui.output import literal, sentence
 from cnn_tui.screens.dialogs import Ask, Choice
-from cnn_tui.screens.page import Page
+from cnn_tui.screens.draft_keeping import DraftKeeping
 from cnn_tui.screens.pick import PickPreset
 from cnn_tui.screens.pick_value import value_picker
 from cnn_tui.screens.save_preset import SavePreset
@@ -34,7 +34,7 @@ from cnn_tui.widgets.title_bar import TitleBar
 How = Literal["here", "background", "queue", "send"]
 
 
-class NewPage(Page):
+class NewPage(DraftKeeping):
     """The form starts from a preset or from a run; leaving it with changes asks."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "new.tcss"
@@ -80,7 +80,6 @@ split, the network, the learning rate and samples of what would be trained.
         """``source`` is the folder of a run, a preset's file or name, or asked for."""
         super().__init__()
         self._origin = source
-        self._form: Form | None = None
         self._starting = False
 
     def compose_page(self) -> Iterable[Widget]:
@@ -106,7 +105,10 @@ split, the network, the learning rate and samples of what would be trained.
     # --- where it starts from --------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        if self._origin is None or not await self._load(self._origin):
+        if self._origin is None and await self.take_up():
+            self._show(fill=True)
+            self.query_one(FormView).take_focus()
+        elif self._origin is None or not await self._load(self._origin):
             await self._ask_for_preset()
         if self._form is None:
             self.dismiss()
@@ -153,6 +155,7 @@ split, the network, the learning rate and samples of what would be trained.
         told = "; ".join(f"{c.key} {c.before} → {c.after}" for c in form.changes.values())
         self.query_one("#differences", Static).update(literal(told or "no change yet"))
         self._show_about()
+        self.keep_soon()
 
     def _show_about(self) -> None:
         self.query_one("#about", Static).update(self.query_one(FormView).about_focus())
