@@ -357,13 +357,12 @@ def many(sets: Sets) -> None:
             assert told.startswith("0 "), told
             details[f"{command}, s"] = round(time.monotonic() - began)
     run_dir = sets.cli.run_dirs()[-1]
-    for command in (["show", run_dir.name], ["runs"], ["report", run_dir.name, "--out", "r.html"]):
+    for command in (["show", run_dir.name], ["runs"]):
         with sets.campaign.case(fault, command[0]):
             began = time.monotonic()
             sets.cli(*command)
             details[f"{command[0]}, s"] = round(time.monotonic() - began)
     details["events.jsonl"] = f"{(run_dir / 'events.jsonl').stat().st_size / 1e6:.1f} MB"
-    details["r.html"] = f"{(sets.cli.folder / 'r.html').stat().st_size / 1e6:.1f} MB"
 
 
 def archives(sets: Sets) -> None:
