@@ -29,6 +29,8 @@ from cnn_core.datasets.decode import Corrupt, decode, decode_whole, set_up_pillo
 
 BATCH, BATCH_S = 100, 120
 BOMB_S, BOMB_MB = 20, 600
+# What 89 million pixels with an alpha channel take, the most that is decoded.
+FUZZ_MB = 2500
 COMMAND_S = 120
 PRESET = """\
 name = "odd"
@@ -86,7 +88,7 @@ def fuzz(campaign: Campaign) -> None:
                 details["peak MB"] = max(details.get("peak MB", 0), round(peak))
                 assert set(told) <= {"pixels", "refused"}, set(told)
                 assert len(told) == BATCH
-                assert peak < BOMB_MB
+                assert peak < FUZZ_MB, f"{peak:.0f} MB"
                 row.survived += BATCH - 1
 
 
