@@ -14,6 +14,7 @@ from cnn_core.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TestViews = Literal["none", "flip", "flip-shift"]
@@ -89,7 +90,7 @@ class Model(Section):
     """"none", "imagenet", or the path of a file of weights."""
     head: Literal["linear", "mlp"] = "linear"
     """The last layers: one linear layer, or hidden layer, ReLU, linear layer."""
-    head_hidden: Count | None = None
+    head_hidden: Width | None = None
     """Width of the mlp head's hidden layer."""
     head_batch_norm: bool = False
     """Batch norm after the mlp head's hidden layer."""

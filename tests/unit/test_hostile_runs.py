@@ -6,9 +6,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnn_core.errors import UserError
+from cnn_core.export.curves import export_curves
+from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.regular_files import append_regular, open_regular, read_regular
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
@@ -22,7 +25,12 @@ from cnn_core.runs.requests import clear_requests, take_requests
 from cnn_core.runs.writer import RunWriter
 from cnn_core.training.checkpoint import load_checkpoint, remove_partial_checkpoints
 from cnn_core.training.events import Preparing, RunFinished
-from cnn_core.training.predictions import load_predictions, predictions_path
+from cnn_core.training.predictions import (
+    Predictions,
+    load_predictions,
+    predictions_path,
+    save_predictions,
+)
 
 
 def sparse(path: Path) -> None:
@@ -208,3 +216,21 @@ def test_a_folder_s_git_settings_start_no_program(
 def test_ids_in_a_hostile_queue_are_none(run: Path) -> None:
     (run.parent / ".queue.json").write_text(json.dumps(["../../x", run.name]))
     assert Queue(run.parent).ids() == []
+
+
+def test_predictions_and_curves_are_not_written_through_links(run: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (run / "predictions").rmdir()
+    (run / "predictions").symlink_to(home)
+    preset = to_toml(load_experiment("digits"))
+    whole = create_run(run.parent, "y", preset, {})
+    with RunWriter(whole) as writer:
+        writer.write(Preparing(what="x"))
+    (whole / "tensorboard").symlink_to(home)
+    nothing = Predictions(np.zeros((0, 1), np.float32), np.zeros(0, np.int64), (), ("a",))
+    with pytest.raises(OSError, match="its folder is a link"):
+        save_predictions(predictions_path(run, "test", "best"), nothing, None)
+    with pytest.raises(UserError, match="is a link, through which nothing is written"):
+        list(export_curves(whole, "tensorboard"))
+    assert list(home.iterdir()) == []

@@ -34,6 +34,7 @@ FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """All that is read. Pillow knows more, some by programs of their own: PostScript by Ghostscript."""
 
 JPEG = ("JPEG", "MPO")
+_GREY_AT_ONCE = 1 << 20
 _SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -217,10 +218,14 @@ def _to_8_bits(grey_HW: np.ndarray[tuple[int, ...], np.dtype[np.number]]) -> Ima
 
     Pillow gives 16-bit files as 16- or 32-bit integers, depending on its version and the format.
     """
-    if np.issubdtype(grey_HW.dtype, np.floating):
-        finite = np.nan_to_num(grey_HW, posinf=0, neginf=0)
-        scale = 255.0 if finite.max() <= 1 else 1.0
-    else:
-        finite, scale = grey_HW, 255 / 65535
-    grey: Images = np.clip(np.rint(finite * scale), 0, 255).astype(np.uint8)
-    return grey
+    floats = np.issubdtype(grey_HW.dtype, np.floating)
+    scale = 255 / 65535
+    if floats:
+        scale = 255.0 if grey_HW.max(where=np.isfinite(grey_HW), initial=0) <= 1 else 1.0
+    flat, grey = grey_HW.reshape(-1), np.empty(grey_HW.size, np.uint8)
+    for start in range(0, len(flat), _GREY_AT_ONCE):  # the products of all would be eight times it
+        some = flat[start : start + _GREY_AT_ONCE]
+        if floats:
+            some = np.nan_to_num(some, posinf=0, neginf=0)
+        grey[start : start + len(some)] = np.clip(np.rint(some * scale), 0, 255)
+    return grey.reshape(grey_HW.shape)

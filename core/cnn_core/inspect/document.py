@@ -7,6 +7,7 @@ from typing import Any
 
 from cnn_core.inspect.scores import ClassScore, Scores, least_certain, most_confident_mistakes
 from cnn_core.inspect.verdicts import main_confusions, verdicts
+from cnn_core.runs.tables import csv_cell
 from cnn_core.training.predictions import Predictions
 
 MOST_CLASSES = 1000
@@ -59,8 +60,8 @@ def classes_as_csv(scores: Scores) -> str:
     for one in scores.classes:
         taken = main.get(one.name)
         writer.writerow(
-            [one.name, one.recall, one.precision, one.f1, one.support]
-            + ([taken.predicted, taken.images] if taken else ["", ""])
+            [csv_cell(one.name), one.recall, one.precision, one.f1, one.support]
+            + ([csv_cell(taken.predicted), taken.images] if taken else ["", ""])
         )
     return text.getvalue()
 

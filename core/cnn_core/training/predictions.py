@@ -1,6 +1,7 @@
 """Logits of many images, kept in a file with all that is needed to judge them."""
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,14 @@ def predictions_path(run_dir: Path, split: str, checkpoint: str) -> Path:
 
 
 def save_predictions(path: Path, predictions: Predictions, stamp: Stamp | None) -> None:
-    """Write the file, whole or not at all; ``stamp`` tells the checkpoint they are of."""
+    """Write the file, whole or not at all; ``stamp`` tells the checkpoint they are of.
+
+    Raises OSError where it can't be written, or its folder is a link to another one.
+    """
     path.parent.mkdir(exist_ok=True)
+    if path.parent.is_symlink():
+        why = "its folder is a link, through which nothing is written"
+        raise OSError(errno.ELOOP, why, str(path))
     write_atomically(
         path,
         lambda file: np.savez(
