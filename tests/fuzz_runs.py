@@ -20,7 +20,7 @@ from inspect_support import make_images, trained_run
 
 from cnn_core.runs import event_log
 from cnn_core.runs.follower import EventFollower
-from cnn_core.runs.index import run_rows
+from cnn_core.runs.index import INDEX, run_rows
 from cnn_core.runs.labels import set_labels
 from cnn_core.runs.queue import Queue
 from cnn_core.runs.removal import delete_run
@@ -95,6 +95,24 @@ class StoredRuns:
                 except OSError:  # told by whoever follows
                     continue
                 fold(events)
+
+    def rows(self) -> st.SearchStrategy[Any]:
+        """Return what nearly are the rows of the index, by id."""
+        cached = json.loads(self.files[INDEX])
+        return mutated({run_id: row for run_id, (_, row) in cached.items()})
+
+    def index(self, rows: Any) -> None:
+        """Check that odd rows in the cache are not taken for those of runs."""
+        rows = rows if isinstance(rows, dict) else {}
+        with self.copy([]) as runs_dir:
+            before = run_rows(runs_dir)
+            cached = json.loads((runs_dir / INDEX).read_bytes())
+            odd = {run_id: [stamp, rows.get(run_id)] for run_id, (stamp, _) in cached.items()}
+            (runs_dir / INDEX).write_bytes(as_json(odd))
+            command("runs", "--runs-dir", runs_dir)
+            command("runs", "--sort", "-best.val_acc", "--filter", "test.acc > 0.1 or name == 'a'",
+                    "--runs-dir", runs_dir)  # fmt: skip
+            assert [row["id"] for row in run_rows(runs_dir)] == [row["id"] for row in before]
 
     def show(self, harms: list[Harm]) -> None:
         """Check the commands that tell of runs."""
@@ -196,6 +214,7 @@ def run_surfaces(folder: Path) -> dict[str, Surface]:
     harmed = runs.harmed()
     return {
         "damaged runs, read": Surface(harmed, runs.read, 10),
+        "rows of the index": Surface(runs.rows(), runs.index, 10),
         "damaged runs, shown": Surface(harmed, runs.show, 20),
         "damaged runs, changed": Surface(harmed, runs.change, 20),
         "damaged sweeps": Surface(harmed, runs.sweeps, 20),

@@ -23,7 +23,7 @@ TEXTS = (
 )
 RUNS = (
     *("damaged runs, read", "damaged runs, shown", "damaged runs, changed", "damaged sweeps"),
-    "damaged runs, in the app",
+    *("rows of the index", "damaged runs, in the app"),
 )
 
 
