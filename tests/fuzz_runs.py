@@ -7,27 +7,38 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import tomli
 from app_support import Folder, until
-from fuzz_support import Harm, Surface, as_json, as_toml, command, harms, mutated, told
+from fuzz_support import (
+    Harm,
+    Surface,
+    as_json,
+    as_toml,
+    command,
+    file_of,
+    harms,
+    mutated,
+    told,
+)
 from fuzz_texts import fold
 from hypothesis import strategies as st
 from inspect_support import make_images, trained_run
 
 from cnn_core.runs import event_log
 from cnn_core.runs.follower import EventFollower
-from cnn_core.runs.index import run_rows
+from cnn_core.runs.index import INDEX, run_rows
 from cnn_core.runs.labels import set_labels
 from cnn_core.runs.queue import Queue
 from cnn_core.runs.removal import delete_run
 from cnn_core.runs.watcher import RunsWatcher
 from cnn_core.search.folder import begin_sweep
 from cnn_tui.app import CnnTuiApp
-from cnn_tui.settings import State
+from cnn_tui.settings import State, read_config
 from cnn_tui.widgets.runs_table import RunsTable
 from cnn_tui.workplace import Workplace
 
@@ -96,6 +107,24 @@ class StoredRuns:
                     continue
                 fold(events)
 
+    def rows(self) -> st.SearchStrategy[Any]:
+        """Return what nearly are the rows of the index, by id."""
+        cached = json.loads(self.files[INDEX])
+        return mutated({run_id: row for run_id, (_, row) in cached.items()})
+
+    def index(self, rows: Any) -> None:
+        """Check that odd rows in the cache are not taken for those of runs."""
+        rows = rows if isinstance(rows, dict) else {}
+        with self.copy([]) as runs_dir:
+            before = run_rows(runs_dir)
+            cached = json.loads((runs_dir / INDEX).read_bytes())
+            odd = {run_id: [stamp, rows.get(run_id)] for run_id, (stamp, _) in cached.items()}
+            (runs_dir / INDEX).write_bytes(as_json(odd))
+            command("runs", "--runs-dir", runs_dir)
+            command("runs", "--sort", "-best.val_acc", "--filter", "test.acc > 0.1 or name == 'a'",
+                    "--runs-dir", runs_dir)  # fmt: skip
+            assert [row["id"] for row in run_rows(runs_dir)] == [row["id"] for row in before]
+
     def show(self, harms: list[Harm]) -> None:
         """Check the commands that tell of runs."""
         with self.copy(harms) as runs_dir:
@@ -113,7 +142,14 @@ class StoredRuns:
     def visit(self, harms: list[Harm]) -> None:
         """Check that the app shows the runs, each of its pages, and goes on."""
         with self.copy(harms) as runs_dir:
-            asyncio.run(_visit(runs_dir))
+            asyncio.run(_visit(runs_dir, State()))
+
+    def remember(self, content: bytes) -> None:
+        """Check that the app begins with whatever it remembers of its last start."""
+        with self.copy([]) as runs_dir, file_of("state.json", content) as path:
+            state = State.read(path.parent)
+            told(lambda: read_config(path.parent))
+            asyncio.run(_visit(runs_dir, state))
 
     def sweeps(self, harms: list[Harm]) -> None:
         """Check the commands that tell of sweeps."""
@@ -179,10 +215,16 @@ def _lines(records: Any) -> bytes:
     return b"".join(as_json(record) + b"\n" for record in records) if records else b""
 
 
-async def _visit(runs_dir: Path) -> None:
-    app = CnnTuiApp(Workplace(runs_dir, runs_dir, runs_dir, "cpu"), state=State())
+async def _visit(runs_dir: Path, state: State) -> None:
+    app = CnnTuiApp(Workplace(runs_dir, runs_dir, runs_dir, "cpu"), state=state)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.screen.query_one(RunsTable).current)
+        await until(
+            pilot,
+            lambda: (
+                app.screen.query_one(RunsTable).current
+                or app.screen.query_one("#runs-empty").display
+            ),
+        )
         keys = "end v home enter 2 3 4 5 6 escape a c escape q escape w enter escape escape"
         for key in keys.split():
             await pilot.press(key)
@@ -194,12 +236,15 @@ def run_surfaces(folder: Path) -> dict[str, Surface]:
     """Return the surfaces by name; ``folder`` takes what they need."""
     runs = StoredRuns(folder)
     harmed = runs.harmed()
+    remembered = asdict(State()) | {"launch_options": {"local": "workers=2"}, "path": None}
     return {
         "damaged runs, read": Surface(harmed, runs.read, 10),
+        "rows of the index": Surface(runs.rows(), runs.index, 10),
         "damaged runs, shown": Surface(harmed, runs.show, 20),
         "damaged runs, changed": Surface(harmed, runs.change, 20),
         "damaged sweeps": Surface(harmed, runs.sweeps, 20),
         "damaged runs, in the app": Surface(harmed, runs.visit, 100),
+        "what the app remembers": Surface(mutated(remembered).map(as_json), runs.remember, 100),
     }
 
 

@@ -43,6 +43,9 @@ from cnn_core.training.events import (
     encode,
 )
 from cnn_core.training.predictions import Predictions, load_predictions, save_predictions
+from cnn_tui.drafts import draft_of, left_behind
+from cnn_tui.form import Form, read_source
+from cnn_tui.output import age
 
 # --- presets, sweeps, what is typed ---
 
@@ -246,6 +249,19 @@ class StoredPredictions:
                 assert all(0 <= label < len(kept.classes) for label in kept.labels)
 
 
+def _draft() -> dict[str, Any]:
+    form = Form(read_source("digits"))
+    form.set("optim.lr", "0.5")
+    return dict(json.loads(draft_of(form) or "{}"))
+
+
+def _check_draft(content: bytes) -> None:
+    with file_of("draft.json", content) as path:
+        for draft in left_behind(path.parent):
+            assert age(draft.kept_at)
+            draft.form.changes  # noqa: B018
+
+
 def _event_lines() -> list[dict[str, Any]]:
     events = [
         started(3),
@@ -279,5 +295,6 @@ def text_surfaces(folder: Path) -> dict[str, Surface]:
         "control requests": Surface(requests.map(as_json) | junk, _check_request),
         "lists of a split": Surface(images.lists(), images.check_lists),
         "notes of a split": Surface(images.notes_garbled(), images.check_notes),
+        "drafts of an experiment": Surface(mutated(_draft()).map(as_json) | junk, _check_draft),
         "predictions": Surface(predictions.garbled(), predictions.check),
     }

@@ -15,15 +15,17 @@ from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.reader import parse_summary
 from cnn_core.runs.summary_state import RunSummary
 from cnn_tui.output import print_json
+from cnn_tui.settings import State
 
 EXAMPLES = 40
 TEXTS = (
     *("presets", "overrides (--set)", "sweep files", "filters and sort keys", "event lines"),
     *("control requests", "lists of a split", "notes of a split", "predictions"),
+    "drafts of an experiment",
 )
 RUNS = (
     *("damaged runs, read", "damaged runs, shown", "damaged runs, changed", "damaged sweeps"),
-    "damaged runs, in the app",
+    *("rows of the index", "damaged runs, in the app", "what the app remembers"),
 )
 
 
@@ -61,7 +63,7 @@ def test_what_people_write(texts: dict[str, Surface], name: str):
 @pytest.mark.parametrize("name", RUNS)
 def test_damaged_runs(runs: dict[str, Surface], name: str, monkeypatch, tmp_path):
     monkeypatch.setenv("CNN_TUI_CONFIG", str(tmp_path))
-    attempt(runs[name], max(2, EXAMPLES // (2 * runs[name].costs)))
+    attempt(runs[name], max(1, EXAMPLES // (2 * runs[name].costs)))
 
 
 def test_all_surfaces_are_tried(texts: dict[str, Surface], runs: dict[str, Surface]):
@@ -107,6 +109,12 @@ def test_labels_that_are_none_are_left_out():
     document = RunSummary("run", {"name": 3, "tags": "t", "notes": [], "train": []}, 1.0).document()
     assert (document["name"], document["tags"], document["notes"]) == ("run", [], "")
     assert document["epochs"] is None
+
+
+def test_what_the_app_remembers_is_brought_within_bounds(tmp_path: Path):
+    for kept, taken in (("NaN", 0.0), ("Infinity", 0.99), ("-0.5", 0.0), ("0.5", 0.5)):
+        (tmp_path / "state.json").write_text(f'{{"smoothing": {kept}}}')
+        assert State.read(tmp_path).smoothing == taken
 
 
 def test_json_for_terminals_is_escaped_and_the_same(capsys: pytest.CaptureFixture[str]):

@@ -5,6 +5,7 @@ lock nobody holds was left behind: by a lost line, a crash, or by leaving the ap
 """
 
 import json
+import math
 import threading
 import time
 import uuid
@@ -106,8 +107,9 @@ def _read(path: Path) -> LeftBehind | None:
         for key, text in _texts(content["texts"]).items():
             form.set(key, text)
         form.settle()
-        return LeftBehind(path, float(content["time"]), form)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        kept_at = float(content["time"])
+        return LeftBehind(path, kept_at, form) if math.isfinite(kept_at) else None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

@@ -21,6 +21,8 @@ from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.locations import expanded
 
+_SMOOTHEST = 0.99
+
 
 def settings_dir() -> Path:
     """Return the folder of both files: ``CNN_TUI_CONFIG``, or one in the user's config."""
@@ -59,6 +61,11 @@ def read_config(folder: Path) -> Config:
                 f"{printable(path)}: {key} = {printable(value)!r}, expected {_EXPECTED[key]}"
             )
     return Config(**table)
+
+
+def _within(value: float, low: float, high: float) -> float:
+    """Return the nearest value that is allowed, the lowest for NaN."""
+    return min(value, high) if value >= low else low
 
 
 def _is_fps(value: Any) -> bool:
@@ -112,6 +119,7 @@ class State:
                 value = kept.get(field.name)
                 if field.name != "path" and type(value) is type(getattr(state, field.name)):
                     setattr(state, field.name, value)
+        state.smoothing = _within(state.smoothing, 0.0, _SMOOTHEST)
         return state
 
     def save(self) -> None:

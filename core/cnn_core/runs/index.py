@@ -3,11 +3,13 @@
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 from cnn_core.files import Stamp, write_atomically
 from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import run_ids
 from cnn_core.runs.encoding import json_bytes, restore_numbers
+from cnn_core.runs.reader import is_summary
 from cnn_core.runs.rows import Row as Row
 from cnn_core.runs.rows import RowReader, row_of
 from cnn_core.runs.summary_state import RunSummary
@@ -74,9 +76,16 @@ def _read_cache(runs_dir: Path) -> _Cache:
             name: (stamp, restore_numbers(row))
             for name, (stamp, row) in entries.items()
             if row.keys() == _ROW_KEYS  # not those of another version
+            and row["id"] == name
+            and is_summary(row | {"history": []})
+            and _are_numbers(row["val_acc_series"])
         }
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, int | float) for value in values)
 
 
 def _write_cache(runs_dir: Path, entries: _Cache) -> None:

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable, Set
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import tomli
 
@@ -111,12 +111,11 @@ def parse_summary(content: bytes) -> dict[str, Any]:
         document = json.loads(content)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if _ENDLESS.search(content) or not _is_summary(document):
+    if _ENDLESS.search(content) or not is_summary(document):
         raise ValueError("not a summary")
     # Visiting every number takes longer than parsing, and most summaries have none of these.
     if b'"NaN"' in content or b'Infinity"' in content:
         return restore_numbers(document)
-    assert isinstance(document, dict)
     return document
 
 
@@ -149,7 +148,7 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _is_summary(document: Any) -> bool:
+def is_summary(document: Any) -> TypeGuard[dict[str, Any]]:
     """Return whether a document is one that we could have written: readers need not look twice."""
     return (
         isinstance(document, dict)

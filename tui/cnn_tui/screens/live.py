@@ -203,7 +203,7 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
         """Show the curves by the state of the app; accuracies stay linear."""
         state = self.cnn_app.state
         for chart in self.query(Chart):
-            chart.smoothing = min(max(state.smoothing, 0.0), 0.99)
+            chart.smoothing = state.smoothing
             chart.log_y = state.log_y and chart.id != "accuracy"
         self._drawn = ()
         self._show_all()
