@@ -101,7 +101,7 @@ class RunLock:
             return False
 
     def _remove_heartbeat(self) -> None:
-        # Where the disk does not let go of it, it is stale in a minute, and the lock is gone at once.
+        # Where the disk keeps it, it is stale in a minute, and the lock is gone at once.
         if self.is_ours:
             with contextlib.suppress(OSError):
                 self._heartbeat.unlink()
