@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from campaigns.faulty import (
+from cli_support import Cli, environment
+from faulty import (
     TRAINING,
     Faults,
     cli_in,
@@ -22,8 +23,7 @@ from campaigns.faulty import (
     one_sentence,
     small_disk,
 )
-from campaigns.tally import Campaign
-from cli_support import Cli, environment
+from tally import Campaign
 from zygote import Forked, Zygote
 
 CODES = ("EIO", "ESTALE", "EROFS", "EDQUOT", "ENOSPC", "EACCES")

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from campaigns.faulty import (
+from cli_support import PROGRAM, Cli
+from faulty import (
     TRAINING,
     Faults,
     as_ordinary_user,
@@ -25,8 +26,7 @@ from campaigns.faulty import (
     one_sentence,
     small_disk,
 )
-from campaigns.tally import Campaign
-from cli_support import PROGRAM, Cli
+from tally import Campaign
 
 IMAGES, SIDE = 300, 48
 SETTINGS = (
