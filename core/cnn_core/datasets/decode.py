@@ -162,7 +162,7 @@ def _decode(
                 return Corrupt(name, f"a JPEG of more than {MAX_SCANS} scans")
             return finish(_pixels(image, content))
     except UnidentifiedImageError:
-        return Corrupt(name, "not a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP image")
+        return Corrupt(name, "not an image: no BMP, GIF, JPEG, PNG, PPM, TIFF or WebP")
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - on broken bytes Pillow raises almost anything
