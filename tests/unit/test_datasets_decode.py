@@ -264,7 +264,7 @@ def test_a_file_that_is_no_image_starts_no_program(
     postscript = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
     (tmp_path / "x.jpg").write_text(postscript)
     result = decode(tmp_path / "x.jpg", "x", 8, 8)
-    assert result == Corrupt("x", "not a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP image")
+    assert result == Corrupt("x", "not an image: no BMP, GIF, JPEG, PNG, PPM, TIFF or WebP")
     assert not (tmp_path / "ran").exists()
 
 

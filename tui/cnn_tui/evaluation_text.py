@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
+from cnn_core.inspect.document import MOST_CLASSES
 from cnn_core.inspect.scores import Scores, least_certain, most_confident_mistakes
 from cnn_core.inspect.verdicts import Verdict, confusions, main_confusions, verdicts
 from cnn_core.training.predictions import Predictions
@@ -79,16 +80,7 @@ def _print_classes(scores: Scores) -> None:
 
 def _print_confusions(scores: Scores) -> None:
     """Write the whole matrix where it fits, else the largest numbers in it."""
-    labels = [str(label) for label in range(len(scores.classes))]
-    columns = ["", "is \\ taken for", *labels]
-    rows: list[list[Any]] = [
-        [labels[row], scores.classes[row].name, *(_count(images) for images in counts)]
-        for row, counts in enumerate(scores.confusion.tolist())
-    ]
-    for row, cells in enumerate(rows):
-        cells[2 + row].stylize("bold")
-    if len(labels) <= _MATRIX and fitting(columns, rows) == len(columns):
-        _print_section(columns, rows, right=["", *labels])
+    if len(scores.classes) <= _MATRIX and _print_matrix(scores):
         return
     found = confusions(scores)
     if not found:
@@ -103,7 +95,24 @@ def _print_confusions(scores: Scores) -> None:
         fold=["are", "taken for"],
     )
     if (left := len(found) - _CONFUSIONS) > 0:
-        narrate(f"and {left:,} smaller confusions: --json has the whole matrix")
+        where = ": --json has the whole matrix" if len(scores.classes) <= MOST_CLASSES else ""
+        narrate(f"and {left:,} smaller confusions{where}")
+
+
+def _print_matrix(scores: Scores) -> bool:
+    """Write the whole matrix, or return False where the terminal is too narrow for it."""
+    labels = [str(label) for label in range(len(scores.classes))]
+    columns = ["", "is \\ taken for", *labels]
+    rows: list[list[Any]] = [
+        [labels[row], scores.classes[row].name, *(_count(images) for images in counts)]
+        for row, counts in enumerate(scores.confusion.tolist())
+    ]
+    for row, cells in enumerate(rows):
+        cells[2 + row].stylize("bold")
+    if fitting(columns, rows) < len(columns):
+        return False
+    _print_section(columns, rows, right=["", *labels])
+    return True
 
 
 def _print_calibration(scores: Scores) -> None:

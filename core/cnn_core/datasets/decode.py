@@ -166,7 +166,7 @@ def _decode(
                 return Corrupt(name, f"a JPEG of more than {MAX_SCANS} scans")
             return finish(_pixels(image, content))
     except UnidentifiedImageError:
-        return Corrupt(name, "not a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP image")
+        return Corrupt(name, "not an image: no BMP, GIF, JPEG, PNG, PPM, TIFF or WebP")
     except Exception as error:  # on broken bytes Pillow raises almost anything
         if is_out_of_memory(error):  # which says nothing of the image
             raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cnn_core.inspect.document import MOST_CLASSES
 from cnn_core.inspect.scores import ClassScore
 from cnn_core.inspect.verdicts import Verdict, confusions
 from cnn_core.quantities import percent
@@ -82,7 +83,11 @@ def _class_row(one: ClassScore) -> list[str | None]:
 
 def _confusion(judged: Judged) -> list[Block]:
     scores, classes = judged.scores, judged.classes
-    blocks: list[Block] = [Figures((confusion(scores.confusion, classes),))]
+    blocks: list[Block] = [
+        Figures((confusion(scores.confusion, classes),))
+        if len(classes) <= MOST_CLASSES
+        else Words(f"{len(classes):,} classes are no matrix that anyone could look at.")
+    ]
     rows: list[list[str | None]] = [
         [one.true, one.predicted, f"{one.images:,}", percent(one.share)]
         for one in confusions(scores)[:_CONFUSIONS]
