@@ -13,7 +13,9 @@ from pydantic_core import PydanticCustomError
 from cnn_core.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+# A million channels: no machine holds layers of more, nor are their sizes reckoned with.
+Width = Annotated[int, Field(ge=1, le=2**20)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TestViews = Literal["none", "flip", "flip-shift"]
@@ -89,7 +91,7 @@ class Model(Section):
     """"none", "imagenet", or the path of a file of weights."""
     head: Literal["linear", "mlp"] = "linear"
     """The last layers: one linear layer, or hidden layer, ReLU, linear layer."""
-    head_hidden: Count | None = None
+    head_hidden: Width | None = None
     """Width of the mlp head's hidden layer."""
     head_batch_norm: bool = False
     """Batch norm after the mlp head's hidden layer."""

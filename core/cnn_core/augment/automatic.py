@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from cnn_core.augment.catalog import ImageTransform, add_image_transform
-from cnn_core.config import Count, Section
+from cnn_core.config import Section
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class RandAugmentOptions(Section):
     """Options of ``rand_augment``."""
 
-    ops: Count = 2
+    ops: Annotated[int, Field(ge=1, le=100)] = 2
     """Operations that each image goes through."""
     magnitude: Annotated[int, Field(ge=0, le=30)] = 9
     """Strength of all operations, 0 to 30."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from cnn_core.augment.catalog import ImageTransform, add_image_transform
 from cnn_core.augment.fields import Probability
-from cnn_core.config import Count, Section
+from cnn_core.config import Section
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -29,7 +31,7 @@ class Rotate90Options(Section):
 class RandomCropOptions(Section):
     """Options of ``random_crop``."""
 
-    padding: Count = 4
+    padding: Annotated[int, Field(ge=1, le=1024)] = 4
     """Pixels added on each side before a window of the image's own size is cut out."""
     mode: Literal["constant", "reflect", "edge"] = "constant"
     """What is added: black, the image mirrored at its border, or the border's pixels."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from cnn_core.backbones.catalog import BACKBONES, Backbone
 from cnn_core.backbones.facts import facts_of
 from cnn_core.backbones.structure import Network, Request, Stage, assembled
-from cnn_core.config import Count, Positive, Section
+from cnn_core.config import Positive, Section, Width
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ _MOMENTUM = 0.4
 class AirbenchOptions(Section):
     """Options of ``airbench``."""
 
-    widths: Annotated[list[Count], Field(min_length=1)] = Field(default=[64, 256, 256])
+    widths: Annotated[list[Width], Field(min_length=1)] = Field(default=[64, 256, 256])
     """Filters of both convolutions of each block."""
     whiten: bool = True
     """Whether the first convolution whitens the training images' 2x2 patches, or learns."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from cnn_core.backbones.catalog import BACKBONES, Backbone
 from cnn_core.backbones.facts import facts_of
 from cnn_core.backbones.structure import Network, Request, Stage, assembled
-from cnn_core.config import Count, Section
+from cnn_core.config import Section, Width
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class CnnOptions(Section):
     """Options of ``cnn``."""
 
-    widths: list[Count] = Field(default=[32, 64, 128, 256, 512], min_length=1)
+    widths: list[Width] = Field(default=[32, 64, 128, 256, 512], min_length=1)
     """Filters of each block."""
     batch_norm: bool = False
     """Batch norm after each convolution, which then has no bias."""
@@ -28,7 +28,7 @@ class CnnOptions(Section):
 class ConvnetOptions(CnnOptions):
     """Options of ``convnet``."""
 
-    widths: list[Count] = Field(default=[128, 512, 512, 512, 512], min_length=1)
+    widths: list[Width] = Field(default=[128, 512, 512, 512, 512], min_length=1)
     """Filters of each block."""
 
 

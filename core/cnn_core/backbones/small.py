@@ -10,12 +10,12 @@ from pydantic import Field
 from cnn_core.backbones.catalog import BACKBONES, Backbone
 from cnn_core.backbones.facts import facts_of
 from cnn_core.backbones.structure import Network, Request, Stage, assembled
-from cnn_core.config import Count, Section
+from cnn_core.config import Section, Width
 
 if TYPE_CHECKING:
     from torch import nn
 
-Widths = Annotated[list[Count], Field(min_length=1)]
+Widths = Annotated[list[Width], Field(min_length=1, max_length=1000)]
 
 
 class MlpOptions(Section):
@@ -32,7 +32,7 @@ class StridedCnnOptions(Section):
 
     widths: Widths = Field(default=[256, 256, 256, 256])
     """Filters of each convolution: the first 5x5 with stride 2, the others 3x3."""
-    hidden: Count = 4096
+    hidden: Width = 4096
     """Units of the fully connected layer."""
     batch_norm: bool = False
     """Batch norm after each convolution, which then has no bias."""
@@ -45,7 +45,7 @@ class SmallVggOptions(Section):
     """Filters of each convolution, block by block; a 2x2 max pool ends each block."""
     batch_norm: Literal["none", "between", "all"] = "between"
     """Batch norm after no convolution, after each but the last of a block, or after all."""
-    hidden: list[Count] = Field(default=[512])
+    hidden: list[Width] = Field(default=[512])
     """Units of the fully connected layers before the head."""
 
 
