@@ -14,8 +14,7 @@ from cnn_core.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
-# A million channels: no machine holds layers of more, nor are their sizes reckoned with.
-Width = Annotated[int, Field(ge=1, le=2**20)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TestViews = Literal["none", "flip", "flip-shift"]

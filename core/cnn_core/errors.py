@@ -34,7 +34,7 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
 
 
 def printable(text: object) -> str:
-    """Return text with control, format and surrogate characters escaped.
+    """Return text with control, format and surrogate characters and line separators escaped.
 
     File names and class names are other people's data; printed raw they could move the
     cursor, recolour the terminal or reverse the reading order.
@@ -43,9 +43,13 @@ def printable(text: object) -> str:
     if text.isprintable():  # nearly always, and told a hundred times faster
         return text
     return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char)[0] == "C" else char
+        char.encode("unicode_escape").decode() if _moves(unicodedata.category(char)) else char
         for char in text
     )
+
+
+def _moves(category: str) -> bool:
+    return category[0] == "C" or category in ("Zl", "Zp")
 
 
 def first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,12 @@ def write_text_atomically(path: Path, text: str, *, sync: bool = True) -> None:
     write_atomically(path, lambda file: file.write(text.encode()), sync=sync)
 
 
+# Controls (JSON itself escapes those below a blank), format characters, line separators.
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0001-\U000e007f]"
+)
+
 # What tells the contents of a file apart that is always replaced and never changed: a new one
 # within a tick of the clock and of the same size is still another inode.
 Stamp = list[int]
@@ -48,11 +55,17 @@ def stamp_of(file: Path | str | int) -> Stamp | None:
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """Return valid JSON; NaN and the infinities become the strings "NaN" and "±Infinity"."""
+    """Return valid JSON; NaN and the infinities become the strings "NaN" and "±Infinity".
+
+    Characters that aren't seen but steer a terminal, which may be where it goes, are escaped.
+    """
     try:
-        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     except ValueError:  # rare, and looking for it first would cost more than writing
-        return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    if text.isascii():
+        return text.replace("\x7f", r"\u007f")
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _finite(value: Any) -> Any:

@@ -16,6 +16,8 @@ from cnn_core.errors import UserError, did_you_mean, first_line, printable
 from cnn_core.locations import expanded
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
+_MOST_BYTES = 4_000_000
+
 
 def shipped_presets() -> dict[str, Path]:
     """Return the presets that come with the program, by name, sorted."""
@@ -150,9 +152,12 @@ def put(table: dict[str, Any], key: str, value: Any) -> str | None:
 def read_text(path: Path) -> str:
     """Return a file's text; UserError where it can't be read or is not UTF-8."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # which may be a pipe: how much comes is not known before
+            content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"{printable(path)}: cannot be read: {error.strerror}") from error
+    if len(content) > _MOST_BYTES:
+        raise UserError(f"{printable(path)}: above {_MOST_BYTES // 1000} kB, so it is no preset")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

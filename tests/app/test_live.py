@@ -101,7 +101,7 @@ async def test_a_run_that_ends_badly_says_why_and_where_to_look(
         await pilot.press("o")
         assert isinstance(app.screen, RunFiles)
         tail = app.screen.query_one("#log-tail", Static)
-        await until(pilot, lambda: "ValueError: [bold]broken" in str(tail.render()))
+        await until(pilot, lambda: "Traceback\nValueError: [bold]broken" in str(tail.render()))
         await pilot.press("escape")
         assert isinstance(app.screen, LivePage)
 

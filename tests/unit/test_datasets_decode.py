@@ -1,6 +1,7 @@
 """One file to pixels: every mode and format, the pixels of Pillow, broken files."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from cnn_core.datasets import decode as decode_module
-from cnn_core.datasets.decode import Corrupt, decode
+from cnn_core.datasets.decode import Corrupt, decode, decode_whole
 
 
 def pixels_of(path: Path, size: int = 8) -> np.ndarray:
@@ -229,3 +230,78 @@ def test_a_bomb_is_refused_before_it_is_decoded(
 def test_a_real_bomb_is_refused(tmp_path: Path) -> None:
     Image.new("1", (10_000, 9_000)).save(tmp_path / "x.png")
     assert isinstance(decode(tmp_path / "x.png", "x.png", 8, 8), Corrupt)
+
+
+@pytest.mark.parametrize("size", [(80_000, 1), (1, 80_000)])
+def test_what_is_too_thin_is_refused_before_it_is_decoded(
+    tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("1", size).save(tmp_path / "x.png")
+    monkeypatch.setattr(decode_module, "_pixels", None)
+    result = decode(tmp_path / "x.png", "x.png", 64, 64)
+    assert result == Corrupt("x.png", f"{size[0]}x{size[1]} pixels are too long and thin to scale")
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(tmp_path: Path) -> None:
+    noise(16, 16).save(tmp_path / "x.jpg", progressive=True)
+    whole = (tmp_path / "x.jpg").read_bytes()
+    last = whole[whole.rfind(b"\xff\xda") : -2]
+    # What looks like the beginning of a scan in a comment is none.
+    comment = b"\xff\xfe\x01\x00" + b"\xff\xda" * 127
+    (tmp_path / "x.jpg").write_bytes(whole[:2] + comment + whole[2:])
+    pixels_of(tmp_path / "x.jpg")
+    (tmp_path / "x.jpg").write_bytes(whole[:-2] + 100 * last + whole[-2:])
+    result = decode(tmp_path / "x.jpg", "x.jpg", 8, 8)
+    assert result == Corrupt("x.jpg", "a JPEG of more than 100 scans")
+
+
+def test_a_file_that_is_no_image_starts_no_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    postscript = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    (tmp_path / "x.jpg").write_text(postscript)
+    result = decode(tmp_path / "x.jpg", "x", 8, 8)
+    assert result == Corrupt("x", "not a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP image")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"\0"])
+@pytest.mark.parametrize("extension", ["jpg", "png", "webp"])
+def test_broken_exif_is_no_broken_image(tmp_path: Path, extension: str, exif: bytes) -> None:
+    Image.new("RGB", (8, 8), (200, 100, 50)).save(tmp_path / f"x.{extension}", exif=exif)
+    assert np.abs(pixels_of(tmp_path / f"x.{extension}").astype(int) - (200, 100, 50)).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("extension", ["jpg", "png", "tif", "webp"])
+def test_every_orientation_is_that_of_pillow(
+    tmp_path: Path, extension: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    noise(9, 7).save(tmp_path / f"x.{extension}", exif=exif)
+    with Image.open(tmp_path / f"x.{extension}") as image:
+        theirs = fit_by_pillow(ImageOps.exif_transpose(image), 7, 7)
+    assert np.array_equal(pixels_of(tmp_path / f"x.{extension}", 7), theirs)
+
+
+def test_only_files_are_read_and_none_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")  # to open it would wait for who writes it
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "endless.jpg").symlink_to("/dev/zero")
+    noise(64, 64).save(tmp_path / "large.png")
+    monkeypatch.setattr(decode_module, "MAX_BYTES", 1000)
+    for name, why in {
+        "pipe.jpg": "not a regular file",
+        "endless.jpg": "not a regular file",
+        "folder.jpg": "Is a directory",
+        "large.png": "0 MB, above 0 MB",
+    }.items():
+        assert decode(tmp_path / name, name, 8, 8) == Corrupt(name, why)
+        assert decode_whole(tmp_path / name, name, 8) == Corrupt(name, why)

@@ -17,6 +17,7 @@ from prepare_support import finish
 
 from cnn_core.config import Data
 from cnn_core.datasets import build
+from cnn_core.datasets import prepare as prepare_module
 from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.errors import UserError
 from cnn_core.progress import Progress, Remark
@@ -283,6 +284,7 @@ import sys, time
 from pathlib import Path
 from cnn_core.config import Data
 from cnn_core.datasets import build
+from cnn_core.datasets import prepare as prepare_module
 from cnn_core.datasets.prepare import prepare
 build.IMAGES_A_TASK = 1
 root, pause = Path(sys.argv[1]), float(sys.argv[2])
@@ -396,3 +398,72 @@ def test_nothing_imports_torch_before_it_is_needed() -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(CORE)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def warnings_of(seen: list[Any]) -> list[str]:
+    return [remark.text for remark in seen if isinstance(remark, Remark) and remark.warning]
+
+
+def test_images_that_train_and_are_held_out_are_told(root: Path) -> None:
+    for part in ("train", "val", "test"):
+        make(root / part, each=3 if part == "train" else 0)
+    for place in ("test/c0/a.png", "test/c0/b.png", "val/c1/[b].png", "train/c1/same.png"):
+        shutil.copy(root / "train/c0/0.png", root / place)
+    noise = np.random.default_rng(9).integers(0, 256, (9, 9, 3), np.uint8)
+    for place in ("test/c1/new.png", "val/c0/other.png"):
+        Image.fromarray(noise).save(root / place)
+    shutil.rmtree(root / "c0")
+    shutil.rmtree(root / "c1")
+    for file in root.rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    for _ in range(2):  # the second time from what was noted
+        _, seen = run(root)
+        leak, confusion = warnings_of(seen)
+        assert leak.startswith(
+            "1 of 2 validation images and 2 of 3 test images are training images too, byte for "
+            "byte (such as 'val/c1/[b].png' and 'train/c0/0.png'): accuracy"
+        )
+        assert confusion.startswith("2 images are in more than one class, byte for byte (such as ")
+    assert decoded(seen) == 0
+
+
+def test_copies_in_one_part_and_class_are_no_fault(root: Path) -> None:
+    shutil.copy(root / "c0/0.png", root / "c0/again.png")
+    _, seen = run(root, test_fraction=0.0, val_fraction=0.0)
+    assert not warnings_of(seen)
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"content": "00", "same": []}', "\0"])
+def test_a_damaged_note_of_what_files_hold_is_made_again(root: Path, note: str) -> None:
+    for file in root.rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    first, _ = run(root)
+    (memo,) = (root.parent / "cache/fingerprints").iterdir()
+    whole = memo.read_text()
+    memo.write_text(note)
+    second, _ = run(root)
+    assert second.fingerprint == first.fingerprint
+    assert memo.read_text() == whole
+
+
+def test_files_that_vanish_or_shrink_after_they_were_listed_are_corrupt(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = prepare_module.open_index
+
+    def then(*arguments: Any) -> Any:
+        index = listed(*arguments)
+        (root / "c0/0.png").unlink()
+        os.truncate(root / "c1/1.png", 30)
+        (root / "c1/2.png").unlink()
+        os.mkfifo(root / "c1/2.png")
+        return index
+
+    monkeypatch.setattr(prepare_module, "open_index", then)
+    prepared, seen = run(root, on_corrupt="skip")
+    assert {image.name for image in prepared.corrupt} == {"c0/0.png", "c1/1.png", "c1/2.png"}
+    assert "3 corrupt images skipped: c0/0.png (No such file or directory)" in seen_text(seen)
+
+
+def seen_text(seen: list[Any]) -> str:
+    return "\n".join(remark.text for remark in seen if isinstance(remark, Remark))

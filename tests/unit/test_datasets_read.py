@@ -79,6 +79,8 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     (tmp_path / "folder/a/up").symlink_to(tmp_path / "folder/a")
     (tmp_path / "folder/b").symlink_to(tmp_path / "folder/elsewhere")
     (tmp_path / "folder/a/gone.png").symlink_to(tmp_path / "nothing.png")
+    for name in ("a/itself.png", "a/itself", "itself"):
+        (tmp_path / "folder" / name).symlink_to(tmp_path / "folder" / name)
     assert folder(tmp_path).names == ("a/1.png", "b/2.png", "elsewhere/2.png")
 
 

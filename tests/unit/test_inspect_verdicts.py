@@ -80,3 +80,12 @@ def test_the_table_of_classes_is_read_back(predictions: Predictions) -> None:
     assert [float(row["recall"]) for row in rows] == [one.recall for one in scores.classes]
     assert [int(row["images"]) for row in rows] == [4, 2, 1]
     assert [row["taken_for"] for row in rows] == ["bee, wild", "ant", ""]
+
+
+def test_of_very_many_classes_there_is_no_matrix() -> None:
+    classes = tuple(f"c{label}" for label in range(1001))
+    logits_NC = np.eye(1001, dtype=np.float32)[:2]
+    of_many = Predictions(logits_NC, np.array([0, 2]), ("a", "b"), classes)
+    made = document(of_many, score(of_many), 2)
+    assert made["confusion"] is None
+    assert made["classes"][2]["taken_for"] == {"class": "c1", "images": 1}

@@ -14,9 +14,10 @@ import pytest
 from cnn_core.errors import UserError
 from cnn_core.runs.lock import RunLock
 from cnn_core.search.folder import SweepFolder, begin_sweep
+from cnn_core.search.keeping import drop_checkpoints
 from cnn_core.search.results import SweepReader
 from cnn_core.search.storage import JOURNAL
-from cnn_core.search.study import Study
+from cnn_core.search.study import Study, run_of
 
 LR = '"optim.lr" = {type = "float", low = 1e-3, high = 1.0, log = true}\n'
 MOMENTUM = '"optim.momentum" = {values = [0.1, 0.5, 0.9]}\n'
@@ -146,8 +147,9 @@ def test_a_trial_whose_run_another_process_writes_is_left_to_it(begin):
 CLAIM_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
+from cnn_core.search.keeping import drop_checkpoints
 from cnn_core.search.folder import open_sweep
-from cnn_core.search.study import Study
+from cnn_core.search.study import Study, run_of
 import optuna
 study = Study(open_sweep(Path(sys.argv[1]), "s"))
 if sys.argv[2] == "unsigned":
@@ -296,3 +298,28 @@ def test_optuna_reads_the_journal_by_its_own_means(begin):
     backend = optuna.storages.journal.JournalFileBackend(str(Path(folder.path) / JOURNAL))
     study = optuna.load_study(study_name="s", storage=optuna.storages.JournalStorage(backend))
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+
+
+def test_a_storage_that_is_another_file_is_left_as_it_is(begin, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("first\nlast, without an end")
+    folder = begin(f'storage = "{precious}"')
+    with pytest.raises(UserError, match="precious: no journal of Optuna"):
+        Study(folder)
+    assert precious.read_text() == "first\nlast, without an end"
+
+
+@pytest.mark.parametrize("run", ["../elsewhere", "/", 7, None])
+def test_a_study_names_no_folder_but_runs(begin, tmp_path, run):
+    folder = begin("keep = 1", trials=2)
+    study = Study(folder)
+    weights = tmp_path / "elsewhere" / "checkpoints" / "x.pt"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    for value in (1.0, 2.0):
+        claim = study.claim()
+        study.sign(claim, run)
+        study.settle(claim, "finished", value)
+    drop_checkpoints(folder, study)
+    assert weights.exists()
+    assert [run_of(trial) for trial in study.trials().values()] == [None, None]

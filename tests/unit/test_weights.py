@@ -3,9 +3,11 @@
 import importlib.util
 import os
 import pickle
+import warnings
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import safetensors.torch
 import timm
@@ -158,6 +160,36 @@ def test_plain_pickle_is_not_run(tmp_path):
     file.write_bytes(pickle.dumps(Malicious(marker), protocol=2))
     assert "would run code" in refusal(file)
     assert not marker.exists()
+
+
+def test_torchscript_is_not_run(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch discourages what is shared all the same
+        torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "program.pt"))
+    assert "were refused: TorchScript is a program" in refusal(tmp_path / "program.pt")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays_of_objects_are_not_unpickled(tmp_path, suffix):
+    marker, file = tmp_path / "executed", tmp_path / f"bad.{suffix}"
+    array = np.array([Malicious(marker)], object)
+    np.save(file, array) if suffix == "npy" else np.savez(file, array)
+    assert "not a file written by torch.save" in refusal(file)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "kind"),
+    [
+        (torch.zeros(3, dtype=torch.complex64), "complex"),
+        (torch.zeros(3, device="meta"), "meta"),
+        (torch.eye(3).to_sparse(), "sparse"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+def test_tensors_of_other_kinds_are_refused(tmp_path, tensor, kind):
+    torch.save({"a": tensor}, tmp_path / "x.pt")
+    assert f"hold a {kind} tensor at 'a'" in refusal(tmp_path / "x.pt")
 
 
 def test_whole_module(tmp_path):

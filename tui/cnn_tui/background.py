@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnn_core.errors import UserError, printable
 from cnn_core.launch.jobs import program
+from cnn_core.regular_files import append_regular
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.queue import Queue
 from cnn_tui.workplace import Workplace
@@ -37,7 +38,7 @@ def spawn(
     command: Sequence[str], log: Path, *, data_dir: Path, device: str
 ) -> subprocess.Popen[bytes]:
     """Start ``cnn-tui COMMAND --headless`` in a session of its own, its output in ``log``."""
-    with log.open("ab") as file:
+    with append_regular(log) as file:
         process = subprocess.Popen(
             [
                 *program(*command, "--headless"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from cnn_core.runs.dotted import value_at
+from cnn_core.runs.tables import csv_cell
 from cnn_core.search.sweep_config import Sweep, name_of
 from cnn_tui.output import literal, seconds
 from cnn_tui.status import STATUS_COLOURS, STATUS_SIGNS
@@ -205,7 +206,8 @@ def trials_csv(sweep: Sweep, results: "SweepResults") -> str:
         row = trial.row or {}
         facts = [row.get("epoch"), row.get("epochs"), value_at(row, "timing.total_s"), trial.run]
         values = [trial.params.get(key) for key in keys]
-        writer.writerow([trial.number, *values, trial.status, trial.value, *facts])
+        cells = [trial.number, *values, trial.status, trial.value, *facts]
+        writer.writerow(map(csv_cell, cells))
     return text.getvalue()
 
 

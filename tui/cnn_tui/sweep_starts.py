@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnn_core.errors import UserError, printable
+from cnn_core.regular_files import open_regular
 from cnn_tui.background import spawn
 from cnn_tui.workplace import Workplace
 
@@ -125,7 +126,7 @@ class _Started:
 def _last_words(log: Path, since: int) -> str:
     """Return the error that a process has logged last, or where to look."""
     try:
-        with log.open("rb") as file:
+        with open_regular(log) as file:
             file.seek(max(since, file.seek(0, 2) - 4096))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:

@@ -31,7 +31,7 @@ class Rotate90Options(Section):
 class RandomCropOptions(Section):
     """Options of ``random_crop``."""
 
-    padding: Annotated[int, Field(ge=1, le=1024)] = 4
+    padding: Annotated[int, Field(ge=1, le=4096)] = 4
     """Pixels added on each side before a window of the image's own size is cut out."""
     mode: Literal["constant", "reflect", "edge"] = "constant"
     """What is added: black, the image mirrored at its border, or the border's pixels."""

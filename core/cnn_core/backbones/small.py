@@ -15,7 +15,7 @@ from cnn_core.config import Section, Width
 if TYPE_CHECKING:
     from torch import nn
 
-Widths = Annotated[list[Width], Field(min_length=1, max_length=1000)]
+Widths = Annotated[list[Width], Field(min_length=1)]
 
 
 class MlpOptions(Section):

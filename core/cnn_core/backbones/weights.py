@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,6 +109,9 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise _mistake(file, f"hold a {type(value).__name__} at {name!r}, expected a tensor")
+        if value.layout != torch.strided or value.is_complex() or value.is_meta:
+            kind = "complex" if value.is_complex() else "meta" if value.is_meta else "sparse"
+            raise _mistake(file, f"hold a {kind} tensor at {name!r}, expected one of plain numbers")
     for wrapper in _WRAPPERS:
         if all(name.startswith(wrapper) for name in content):
             return {name.removeprefix(wrapper): value for name, value in content.items()}
@@ -116,7 +120,9 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
 def _read(file: Path) -> Any:
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about the file is told below
+            return torch.load(file, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise _mistake(file, f"cannot be read: {error.strerror}") from error
     # Damaged bytes make the reader raise nearly anything.
@@ -125,6 +131,9 @@ def _read(file: Path) -> Any:
         if refused and (code := re.search(r"GLOBAL (\S+)", str(error))):
             what = f"were refused: reading them would run code ({code[1]}); "
             raise _mistake(file, f"{what}save the state dict alone") from error
+        if isinstance(error, RuntimeError) and "TorchScript" in str(error):
+            what = "were refused: TorchScript is a program; save the state dict alone"
+            raise _mistake(file, what) from error
         raise _mistake(file, "are damaged, or not a file written by torch.save") from error
 
 

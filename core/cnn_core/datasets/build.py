@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
-from PIL import Image
 
-from cnn_core.datasets.decode import Corrupt, decode, fit
+from cnn_core.datasets.decode import Corrupt, decode, fit, set_up_pillow
 from cnn_core.datasets.index import Images, Index
 from cnn_core.datasets.parallel import map_in_order
 from cnn_core.made_once import check_room, sync, write_meta
@@ -93,9 +91,7 @@ def build(
         "make room, lower data.image_size, data.resize or data.limit, or name another folder in "
         "CNN_TUI_CACHE",
     )
-    # Pillow warns about odd metadata; a data set with thousands of such files is still fine.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    Image.init()  # loads every plugin now, rather than in all threads at once
+    set_up_pillow()
     with (part / PIXELS).open("wb") as file:
         decoded = yield from _write_pixels(recipe, file)
         sync(file)

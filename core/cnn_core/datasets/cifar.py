@@ -19,6 +19,7 @@ from cnn_core.datasets.folder import index_of_parts, is_divided
 from cnn_core.datasets.index import TEST, TRAIN, Index, NotFoundError
 from cnn_core.errors import CnnTuiError, UserError, printable
 from cnn_core.progress import Progress
+from cnn_core.regular_files import read_regular
 
 SIDE = 32
 CHUNK_BYTES = 1 << 20
@@ -107,7 +108,7 @@ def _official(source: str) -> Any:
 def _load(path: Path, md5: str) -> dict[str, Any]:
     """Return the dict in a batch file, whose content must be the published one."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise UserError(
             f"{printable(path)}: missing from the data set; remove its folder and get it again"

@@ -6,19 +6,44 @@ faster to the same pixels, and where that refuses one, Pillow has the last word.
 
 import dataclasses
 import io
+import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from cnn_core.datasets.index import Images
+from cnn_core.regular_files import open_regular, read_regular
 
-DECODER_VERSION = 2
+DECODER_VERSION = 3
 """Counts up whenever the same file would give other pixels, so that no old cache is used."""
 
 MAX_PIXELS = 89_478_485
 """Larger images are refused: 256 MiB as RGB, Pillow's own limit of suspicion."""
+
+MAX_BYTES = 1 << 30
+"""Larger files are refused: 16-bit RGBA of that many pixels is smaller."""
+
+MAX_SCANS = 100
+"""A JPEG of more is refused, as by libtiff: each of them may cost as much as a whole image."""
+
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""All that is read. Pillow knows more, some by programs of their own: PostScript by Ghostscript."""
+
+JPEG = ("JPEG", "MPO")
+_GREY_AT_ONCE = 1 << 20
+_SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,13 +54,25 @@ class Corrupt:
     why: str
 
 
+def set_up_pillow() -> None:
+    """Make Pillow ready for threads that decode many files."""
+    # It warns about odd metadata; a data set with thousands of such files is still fine.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    Image.init()  # loads every plugin now, rather than in all threads at once
+
+
 def decode(path: Path, name: str, image_size: int, resize: int) -> Images | Corrupt:
     """Return the pixels of a file, uint8 (image_size, image_size, 3), or why there are none.
 
     The first frame, turned upright by its EXIF orientation; transparent pixels on white; 16-bit
     and float grey scaled to 8 bits; then ``fit``.
     """
-    return _decode(path, name, lambda pixels_HWC: fit(pixels_HWC, image_size, resize))
+    return _decode(
+        path,
+        name,
+        lambda size: _check_scaled(size, resize),
+        lambda pixels_HWC: fit(pixels_HWC, image_size, resize),
+    )
 
 
 def decode_whole(path: Path, name: str, largest_short: int) -> Images | Corrupt:
@@ -43,13 +80,15 @@ def decode_whole(path: Path, name: str, largest_short: int) -> Images | Corrupt:
 
     Where the shorter side is longer than ``largest_short``, it is scaled to that.
     """
-    return _decode(path, name, lambda pixels_HWC: _shrunk(pixels_HWC, largest_short))
+    return _decode(
+        path, name, lambda _: None, lambda pixels_HWC: _shrunk(pixels_HWC, largest_short)
+    )
 
 
 def whole_bytes(path: Path, largest_short: int) -> int:
     """Return the number of bytes of what ``decode_whole`` gives, 0 where the header is broken."""
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             height, width = _shrunk_size((image.height, image.width), largest_short)
     except Exception:  # noqa: BLE001 - told as corrupt when it is decoded
         return 0
@@ -66,11 +105,16 @@ def fit(pixels_HWC: Images, image_size: int, resize: int) -> Images:
     from cnn_core.datasets.tensors import resized
 
     height, width = pixels_HWC.shape[:2]
+    _check_scaled((height, width), resize)
     size = _scaled_size((height, width), resize)
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f"{width}x{height} pixels are too long and thin to scale")
     top, left = (round((side - image_size) / 2) for side in size)
     return resized(pixels_HWC, size)[top : top + image_size, left : left + image_size]
+
+
+def _check_scaled(size: tuple[int, int], resize: int) -> None:
+    height, width = _scaled_size(size, resize)
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"{size[1]}x{size[0]} pixels are too long and thin to scale")
 
 
 def _shrunk(pixels_HWC: Images, largest_short: int) -> Images:
@@ -92,41 +136,66 @@ def _scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:
     return short, int(short * width / height)
 
 
-def _decode(path: Path, name: str, finish: Callable[[Images], Images]) -> Images | Corrupt:
+def _decode(
+    path: Path,
+    name: str,
+    check: Callable[[tuple[int, int]], None],
+    finish: Callable[[Images], Images],
+) -> Images | Corrupt:
+    """Return what ``finish`` makes of the pixels; ``check`` sees (height, width) before them."""
     # Not below, where a torch that can't be imported would be taken for a broken image; and not
     # above, for lists of data sets show at once.
     import cnn_core.datasets.tensors  # noqa: F401
 
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MAX_BYTES)
     except OSError as error:
         return Corrupt(name, error.strerror or type(error).__name__)
     if not content:
         return Corrupt(name, "the file is empty")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 return Corrupt(name, f"{image.width}x{image.height} pixels, above {MAX_PIXELS}")
+            check((image.height, image.width))
+            if image.format in JPEG and _scans(content) > MAX_SCANS:
+                return Corrupt(name, f"a JPEG of more than {MAX_SCANS} scans")
             return finish(_pixels(image, content))
     except UnidentifiedImageError:
-        return Corrupt(name, "not an image that Pillow can read")
+        return Corrupt(name, "not a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP image")
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - on broken bytes Pillow raises almost anything
         return Corrupt(name, str(error) or type(error).__name__)
 
 
+def _scans(content: bytes) -> int:
+    """Return how many scans a JPEG may have, no fewer than it has."""
+    # Counting two bytes is quick, and nearly always enough.
+    return 0 if content.count(b"\xff\xda") <= MAX_SCANS else len(_SCAN.findall(content))
+
+
 def _pixels(image: Image.Image, content: bytes) -> Images:
     """Return the upright pixels (height, width, 3) of an image that was opened from ``content``."""
     from cnn_core.datasets.tensors import pixels_of_jpeg
 
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and not turned:
+    if image.format not in JPEG:
+        image.load()  # which turns a TIFF; and a PNG may tell its orientation after the pixels
+    turn = _UPRIGHT.get(_orientation(image))
+    if image.format in JPEG and image.mode in ("L", "RGB") and turn is None:
         pixels_HWC = pixels_of_jpeg(content)
         if pixels_HWC is not None and pixels_HWC.shape[1::-1] == image.size:
             return pixels_HWC
-    ImageOps.exif_transpose(image, in_place=True)
-    return np.asarray(to_rgb(image))
+    return np.asarray(to_rgb(image if turn is None else image.transpose(turn)))
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; 1, upright, where the EXIF data are broken: the image is not."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # noqa: BLE001 - on broken bytes Pillow raises almost anything
+        return 1
+    return orientation if isinstance(orientation, int) else 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -145,10 +214,14 @@ def _to_8_bits(grey_HW: np.ndarray[tuple[int, ...], np.dtype[np.number]]) -> Ima
 
     Pillow gives 16-bit files as 16- or 32-bit integers, depending on its version and the format.
     """
-    if np.issubdtype(grey_HW.dtype, np.floating):
-        finite = np.nan_to_num(grey_HW, posinf=0, neginf=0)
-        scale = 255.0 if finite.max() <= 1 else 1.0
-    else:
-        finite, scale = grey_HW, 255 / 65535
-    grey: Images = np.clip(np.rint(finite * scale), 0, 255).astype(np.uint8)
-    return grey
+    floats = np.issubdtype(grey_HW.dtype, np.floating)
+    scale = 255 / 65535
+    if floats:
+        scale = 255.0 if grey_HW.max(where=np.isfinite(grey_HW), initial=0) <= 1 else 1.0
+    flat, grey = grey_HW.reshape(-1), np.empty(grey_HW.size, np.uint8)
+    for start in range(0, len(flat), _GREY_AT_ONCE):  # the products of all would be eight times it
+        some = flat[start : start + _GREY_AT_ONCE]
+        if floats:
+            some = np.nan_to_num(some, posinf=0, neginf=0)
+        grey[start : start + len(some)] = np.clip(np.rint(some * scale), 0, 255)
+    return grey.reshape(grey_HW.shape)

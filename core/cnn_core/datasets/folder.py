@@ -62,20 +62,21 @@ def index_of_parts(root: Path) -> Index:
     classes = folders_in(root / "train")
     if not classes:
         raise UserError(f"{printable(root / 'train')}: no folders; expected one for each class")
+    label_of = {name: label for label, name in enumerate(classes)}
     names: list[str] = []
     labels: list[int] = []
     parts: list[int] = []
     for part in sorted(present, key=PARTS.__getitem__):
         folders = folders_in(root / part)
         for folder in folders:
-            if folder not in classes:
+            if folder not in label_of:
                 raise UserError(
                     f"{printable(root / part)}: class '{printable(folder)}' has no folder in train"
                     + printable(did_you_mean(folder, classes))
                 )
         for folder, images in zip(folders, images_of_classes(root / part, folders), strict=True):
             names += [f"{part}/{image}" for image in images]
-            labels += [classes.index(folder)] * len(images)
+            labels += [label_of[folder]] * len(images)
             parts += [PARTS[part]] * len(images)
     return index_of_files(root, classes, names, labels, parts)
 

@@ -1,11 +1,13 @@
 """Image files in folders and in lists of lines ``class/file``."""
 
+import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cnn_core.datasets.index import TEST, TRAIN, VAL, Index, index_of_files
 from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.regular_files import read_regular
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 LISTS = {"train.txt": TRAIN, "val.txt": VAL, "test.txt": TEST}
@@ -14,7 +16,7 @@ LISTS = {"train.txt": TRAIN, "val.txt": VAL, "test.txt": TEST}
 def folders_in(folder: Path) -> list[str]:
     """Return the names of the folders in ``folder``, sorted; hidden ones are left out."""
     with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+        return sorted(e.name for e in entries if not e.name.startswith(".") and _is(e.is_dir))
 
 
 def images_below(folder: Path) -> list[str]:
@@ -38,11 +40,21 @@ def images_below(folder: Path) -> list[str]:
                 if entry.name.startswith("."):
                     continue
                 if os.path.splitext(entry.name)[1].lower() in EXTENSIONS:  # noqa: PTH122
-                    if entry.is_file():
+                    if _is(entry.is_file):
                         found.append(prefix + entry.name)
-                elif entry.is_dir():
+                elif _is(entry.is_dir):
                     pending.append(f"{prefix}{entry.name}/")
     return sorted(found)
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Return whether an entry is of a kind; a link that leads to itself is of none."""
+    try:
+        return kind()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return False
 
 
 def named_images(paths: Iterable[Path]) -> list[Path]:
@@ -157,7 +169,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if not path.exists():
         return
     # File names need not be UTF-8; surrogates stand for their other bytes, as in os.scandir.
-    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
+    text = read_regular(path).removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
     for number, line in enumerate(text.split("\n"), start=1):
         if line := line.removesuffix("\r"):
             yield number, line

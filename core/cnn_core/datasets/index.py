@@ -62,15 +62,16 @@ class Index:
 
         Raises UserError with the nearest name for a class that is not there.
         """
+        label_of = {name: label for label, name in enumerate(self.classes)}
         for name in wanted:
-            if name not in self.classes:
+            if name not in label_of:
                 raise UserError(
                     f"data.classes: unknown class '{printable(name)}'"
                     + printable(did_you_mean(name, self.classes))
                 )
         new_labels = np.full(len(self.classes), -1, np.int64)
         for new, name in enumerate(wanted):
-            new_labels[self.classes.index(name)] = new
+            new_labels[label_of[name]] = new
         kept = self.take(np.flatnonzero(new_labels[self.labels] >= 0))
         return dataclasses.replace(kept, classes=tuple(wanted), labels=new_labels[kept.labels])
 

@@ -16,12 +16,14 @@ from cnn_core.progress import Progress, Remark
 class Pixels:
     """Images (N,S,S,3); the corrupt ones, by position, are black.
 
-    ``folder`` holds them, and what else is to be kept of them; None where nothing was decoded.
+    ``same`` are the positions of files of the same bytes, as in ``Fingerprint``. ``folder`` holds
+    the pixels, and what else is to be kept of them; None where nothing was decoded.
     """
 
     images_NHWC: Images
     corrupt: dict[int, Corrupt]
     fingerprint: str
+    same: tuple[tuple[int, ...], ...]
     folder: Path | None
 
 
@@ -33,15 +35,15 @@ def load_pixels(
     Raises UserError where ``cache_dir`` cannot be used or is too small.
     """
     with disk_told(cache_dir):
-        content = yield from fingerprint(index, cache_dir / "fingerprints")
+        known = yield from fingerprint(index, cache_dir / "fingerprints")
         array_NHWC = index.array_NHWC
         if (
             array_NHWC is not None
             and array_NHWC.shape[1:3] == (resize, resize) == (image_size,) * 2
         ):
-            return Pixels(array_NHWC, {}, content, None)
+            return Pixels(array_NHWC, {}, known.content, known.same, None)
         settings = {
-            "content": content,
+            "content": known.content,
             "image_size": image_size,
             "resize": resize,
             "decoder": DECODER_VERSION,
@@ -55,4 +57,4 @@ def load_pixels(
         corrupt = {
             position: Corrupt(index.names[position], why) for position, why in found.meta["corrupt"]
         }
-        return Pixels(found.pixels, corrupt, content, found.folder)
+        return Pixels(found.pixels, corrupt, known.content, known.same, found.folder)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cnn_core.config import Data
 from cnn_core.datasets.catalog import open_index, resolved_image_size
 from cnn_core.datasets.decode import Corrupt
+from cnn_core.datasets.duplicates import duplicates_told
 from cnn_core.datasets.index import Images, Index, Positions
 from cnn_core.datasets.pixels import load_pixels
 from cnn_core.datasets.split import Split, divide
@@ -70,6 +71,7 @@ def prepare(
         )
         split = yield from _without(split, late, data)
         corrupt |= late
+    yield from duplicates_told(index, split, pixels.same)
     mean, std = yield from mean_and_std(
         pixels.images_NHWC, split.train, data.normalize, pixels.folder
     )

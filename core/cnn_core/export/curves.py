@@ -10,6 +10,7 @@ from cnn_core.config import is_store
 from cnn_core.errors import CnnTuiError, UserError, first_line, printable
 from cnn_core.preset_files import load_experiment
 from cnn_core.progress import Progress
+from cnn_core.runs.directory import check_own_files
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.mirror import Mirror
 from cnn_core.runs.reader import CONFIG, read_events
@@ -62,6 +63,7 @@ def export_curves(
 def _to_event_files(run_dir: Path, place: str | None) -> ExportedCurves:
     if place is None:
         folder = tensorboard_folder(run_dir, wanted=True)
+        check_own_files(run_dir)
     else:
         folder = Path(place) / run_dir.resolve().name
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,17 @@ from typing import Any
 
 from cnn_core.inspect.scores import ClassScore, Scores, least_certain, most_confident_mistakes
 from cnn_core.inspect.verdicts import main_confusions, verdicts
+from cnn_core.runs.tables import csv_cell
 from cnn_core.training.predictions import Predictions
+
+MOST_CLASSES = 1000
 
 
 def document(predictions: Predictions, scores: Scores, images: int) -> dict[str, Any]:
     """Return all figures, and at most ``images`` mistakes and as many images of least certainty.
 
     Accuracies, precisions and probabilities are in 0..1; rows of ``confusion`` are true classes.
+    Of more than ``MOST_CLASSES`` there is no matrix: it would be hundreds of megabytes of zeros.
     """
     main = main_confusions(scores)
     return {
@@ -34,7 +38,7 @@ def document(predictions: Predictions, scores: Scores, images: int) -> dict[str,
             }
             for one in scores.classes
         ],
-        "confusion": scores.confusion.tolist(),
+        "confusion": scores.confusion.tolist() if len(scores.classes) <= MOST_CLASSES else None,
         "bins": [dataclasses.asdict(one) for one in scores.bins],
         "mistakes": [
             dataclasses.asdict(verdict)
@@ -56,8 +60,8 @@ def classes_as_csv(scores: Scores) -> str:
     for one in scores.classes:
         taken = main.get(one.name)
         writer.writerow(
-            [one.name, one.recall, one.precision, one.f1, one.support]
-            + ([taken.predicted, taken.images] if taken else ["", ""])
+            [csv_cell(one.name), one.recall, one.precision, one.f1, one.support]
+            + ([csv_cell(taken.predicted), taken.images] if taken else ["", ""])
         )
     return text.getvalue()
 

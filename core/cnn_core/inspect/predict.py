@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_core.datasets.decode import Corrupt, decode
+from cnn_core.datasets.decode import Corrupt, decode, set_up_pillow
 from cnn_core.datasets.index import Images
 from cnn_core.datasets.parallel import map_in_order
 from cnn_core.errors import UserError, printable
@@ -50,6 +50,7 @@ def predict(networks: Sequence[Trained], files: Iterable[Path]) -> Iterator[Answ
     a batch and some before they are asked for. Raises UserError where the classes of the networks
     differ (their order may), or a network's answer is no number.
     """
+    set_up_pillow()
     orders = [_order(networks[0], network) for network in networks]
     shapes = sorted({_shape(network) for network in networks})
     decoded = map_in_order(lambda file: (file, _decoded(file, shapes)), files)

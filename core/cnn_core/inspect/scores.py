@@ -13,6 +13,7 @@ from cnn_core.training.evaluation import measure
 from cnn_core.training.predictions import Predictions
 
 _BINS = 15
+_IMAGES_AT_ONCE = 1024
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,6 +121,19 @@ def probabilities(logits_NC: NDArray[np.float32]) -> NDArray[np.float64]:
     return found
 
 
+def largest_probabilities(logits_NC: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    """Return the ``count`` largest probabilities of each image (N, count), in falling order.
+
+    Of a few images at a time: those of all, for ten thousand classes, would fill the memory.
+    """
+    found = np.zeros((len(logits_NC), count))
+    for start in range(0, len(logits_NC), _IMAGES_AT_ONCE):
+        some = logits_NC[start : start + _IMAGES_AT_ONCE]
+        best = np.partition(probabilities(some), range(-count, 0), axis=1)[:, -count:]
+        found[start : start + len(some)] = best[:, ::-1]
+    return found
+
+
 def calibration(
     logits_NC: NDArray[np.float32], labels: NDArray[np.int64], bins: int = _BINS
 ) -> tuple[Bin, ...]:
@@ -127,7 +141,7 @@ def calibration(
 
     The confidence is the probability of the predicted class (Guo et al. 2017).
     """
-    confidence = probabilities(logits_NC).max(1)
+    confidence = largest_probabilities(logits_NC, 1)[:, 0]
     right = logits_NC.argmax(1) == labels
     edges = np.linspace(0, 1, bins + 1)
     place = np.searchsorted(edges[1:-1], confidence)
@@ -150,7 +164,7 @@ def most_confident_mistakes(predictions: Predictions, count: int) -> list[int]:
     """Return which images are wrong and most sure of it, the surest first."""
     logits_NC = predictions.logits
     wrong = np.flatnonzero(logits_NC.argmax(1) != predictions.labels)
-    confidence = probabilities(logits_NC[wrong]).max(1) if len(wrong) else np.zeros(0)
+    confidence = largest_probabilities(logits_NC[wrong], 1)[:, 0]
     found: list[int] = wrong[np.argsort(-confidence, kind="stable")[:count]].tolist()
     return found
 
@@ -162,6 +176,6 @@ def least_certain(predictions: Predictions, count: int) -> list[int]:
     """
     if len(predictions.classes) < 2 or not len(predictions.labels):
         return []
-    best = np.partition(probabilities(predictions.logits), -2, axis=1)[:, -2:]
-    found: list[int] = np.argsort(best[:, 1] - best[:, 0], kind="stable")[:count].tolist()
+    best = largest_probabilities(predictions.logits, 2)
+    found: list[int] = np.argsort(best[:, 0] - best[:, 1], kind="stable")[:count].tolist()
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from cnn_core.launch.jobs import Job, command_line
 from cnn_core.launch.local import available_cpus
 from cnn_core.launch.parent import PARENT
+from cnn_core.regular_files import append_regular
 
 
 class Attended:
@@ -36,7 +37,7 @@ class Attended:
         """Start the command."""
         environment = os.environ | self._variables | {PARENT: str(os.getpid())}
         environment.setdefault("OMP_NUM_THREADS", str(available_cpus()))
-        with self.job.log.open("ab") as log:
+        with append_regular(self.job.log) as log:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,

@@ -10,6 +10,7 @@ from typing import Self
 from cnn_core.errors import UserError, printable
 from cnn_core.launch.jobs import Job, Launcher, Running, command_line, environment
 from cnn_core.launch.parent import PARENT
+from cnn_core.regular_files import append_regular
 
 
 class LocalLauncher(Launcher):
@@ -53,7 +54,7 @@ class LocalJob(Running):
         self.job, self.gpu = job, gpu
         variables = environment(threads, None if gpu is None else [gpu])
         try:
-            with job.log.open("ab") as log:
+            with append_regular(job.log) as log:
                 self._process = subprocess.Popen(
                     command_line(job),
                     env=variables | {PARENT: str(os.getpid())},

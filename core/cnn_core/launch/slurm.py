@@ -1,5 +1,6 @@
 """Jobs by SLURM, as a job array that submitit submits; preempted ones are queued again."""
 
+import io
 import logging
 import os
 import pickle
@@ -17,6 +18,7 @@ from cnn_core.extras import require
 from cnn_core.launch.attended import Attended
 from cnn_core.launch.jobs import Job, Launcher, LaunchOptions, Running
 from cnn_core.launch.option_checks import check_options
+from cnn_core.regular_files import read_regular
 
 if TYPE_CHECKING:
     import submitit
@@ -115,10 +117,12 @@ class SlurmJob(Running):
         if not self._submitted.done():
             return None
         try:
-            outcome, value = pickle.loads(self._submitted.paths.result_pickle.read_bytes())
+            outcome, value = _outcome(self._submitted.paths.result_pickle)
         except (OSError, EOFError):  # cancelled before it began, or killed
             return _CANCELLED if self._stopped else _FAILED
-        return int(value) if outcome == "success" else _FAILED
+        except Exception:  # noqa: BLE001 - on other bytes the unpickler raises almost anything
+            return _FAILED
+        return value if outcome == "success" and isinstance(value, int) else _FAILED
 
     def stop(self) -> None:
         """Cancel it if it waits, else let it end with a checkpoint; the second time, cancel it."""
@@ -141,6 +145,19 @@ class SlurmJob(Running):
         )
         for command in asked:
             subprocess.run(command, capture_output=True, check=False)
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads numbers, text and containers: what a file names to be called is not looked up."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in a result")
+
+
+def _outcome(path: Path) -> tuple[str, int | str]:
+    """Return ("success", exit code) or ("error", traceback) of a job."""
+    outcome, value = _PlainUnpickler(io.BytesIO(read_regular(path))).load()
+    return outcome, value
 
 
 class Requeued(Attended):

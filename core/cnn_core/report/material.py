@@ -24,6 +24,7 @@ from cnn_core.inspect.scores import (
 from cnn_core.inspect.verdicts import Verdict, verdicts
 from cnn_core.preset_files import load_experiment
 from cnn_core.progress import Remark, Work
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.reader import ALIVE, CONFIG, ENVIRONMENT, read_events, read_summary
 from cnn_core.runs.series import RunSeries
 from cnn_core.summary import Summary, summarize
@@ -99,7 +100,7 @@ def gather(
         summary=summary,
         series=series,
         environment=_environment(run_dir),
-        config_toml=(run_dir / CONFIG).read_bytes().decode(errors="replace"),
+        config_toml=read_regular(run_dir / CONFIG).decode(errors="replace"),
         layers=_of(experiment, lambda known: _layers(known, summary["split"]["classes"])),
         split=_of(experiment, lambda known: _split(known, data_dir)),
         filters_before=_had(lambda: filters_of(run_dir, "initial")),
@@ -128,7 +129,7 @@ def _of(experiment: Experiment | Absent, get: Callable[[Experiment], Found]) -> 
 
 def _environment(run_dir: Path) -> dict[str, Any]:
     try:
-        found = json.loads((run_dir / ENVIRONMENT).read_bytes())
+        found = json.loads(read_regular(run_dir / ENVIRONMENT))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnn_core.errors import printable
 from cnn_core.files import to_json
 from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.summary_state import LABELS
-from cnn_core.runs.tables import Table, to_latex, to_markdown
+from cnn_core.runs.tables import Table, csv_cell, to_latex, to_markdown
 
 _RESULTS = {
     "best_val_acc": "best.val_acc",
@@ -70,9 +69,11 @@ class Comparison:
         columns = {"id": self.ids, "name": self.names, **self.settings, **self.results}
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(map(csv_cell, columns))
         for values in zip(*columns.values(), strict=True):
-            writer.writerow(map(_csv_cell, values))
+            writer.writerow(
+                csv_cell(to_json(value) if isinstance(value, list) else value) for value in values
+            )
         return text.getvalue()
 
     def as_markdown(self) -> str:
@@ -115,13 +116,6 @@ def letter(place: int) -> str:
         letters = chr(ord("A") + rest) + letters
         place -= 1
     return letters
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, list):
-        value = to_json(value)
-    # A line break is quoted; what else a terminal would obey is escaped.
-    return "\n".join(map(printable, value.split("\n"))) if isinstance(value, str) else value
 
 
 def setting_text(value: Any) -> str | None:

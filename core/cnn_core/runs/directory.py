@@ -89,6 +89,21 @@ def list_runs(runs_dir: Path) -> list[Path]:
     return [runs_dir / run_id for run_id in run_ids(runs_dir)]
 
 
+def check_own_files(run_dir: Path) -> None:
+    """Raise UserError where a part of a run is a link, a pipe or a device.
+
+    To write such a run would write or remove files elsewhere: whoever made it chose which.
+    """
+    with os.scandir(run_dir) as entries:
+        for entry in entries:
+            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+                what = "a link" if entry.is_symlink() else "no regular file"
+                raise UserError(
+                    f"run {printable(run_dir.name)}: {printable(entry.name)} in its folder is "
+                    f"{what}, through which nothing is written; put what belongs to the run there"
+                )
+
+
 def is_run_id(name: str) -> bool:
     """Return whether a folder of this name in a folder of runs is one of ours."""
     return _RUN_ID.fullmatch(name) is not None

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from cnn_core.regular_files import open_regular
 from cnn_core.training.events import Event, decode
 
 EVENTS = "events.jsonl"
 _BLOCK = 1 << 16
+# No event comes near it; what follows a line that is longer is not read.
+_LONGEST = 1 << 25
 
 
 class EventAppender:
@@ -59,14 +62,12 @@ class EventLines:
 
     def __iter__(self) -> Iterator[tuple[float, Event]]:
         try:
-            file = self._path.open("rb")
+            file = open_regular(self._path)
         except FileNotFoundError:
             return
         with file:
             file.seek(self.offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
+            while (line := file.readline(_LONGEST)).endswith(b"\n"):
                 self.offset += len(line)
                 try:
                     timed = decode(line)

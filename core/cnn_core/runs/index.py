@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_core.files import Stamp, write_atomically
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import run_ids
 from cnn_core.runs.encoding import json_bytes, restore_numbers
 from cnn_core.runs.reader import is_summary
@@ -70,7 +71,7 @@ def _stamps(entries: _Cache) -> dict[str, Stamp]:
 def _read_cache(runs_dir: Path) -> _Cache:
     """Return the cached rows by id; a cache that is absent or damaged holds none."""
     try:
-        entries = json.loads((runs_dir / INDEX).read_bytes())
+        entries = json.loads(read_regular(runs_dir / INDEX))
         return {
             name: (stamp, restore_numbers(row))
             for name, (stamp, row) in entries.items()

@@ -13,6 +13,7 @@ from typing import Self
 
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
+from cnn_core.regular_files import open_regular, read_whole
 from cnn_core.runs.encoding import json_bytes
 
 LOCK = "lock"
@@ -85,7 +86,7 @@ def is_live(run_dir: Path) -> bool:
 def is_locked(path: Path) -> bool | None:
     """Return whether a process holds the lock on a file, None where the file system has none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # it may be a pipe
     except OSError:
         return False  # never locked, or not ours to look at
     try:
@@ -116,9 +117,9 @@ class _Owner:
 def _owner(run_dir: Path) -> _Owner | None:
     """Return who last wrote the heartbeat, None if there is none or it is unreadable."""
     try:
-        with (run_dir / HEARTBEAT).open("rb") as file:  # opening it, NFS asks for the true time
+        with open_regular(run_dir / HEARTBEAT) as file:  # by opening, NFS asks for the true time
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
-            record = json.load(file)
+            record = json.loads(read_whole(file, HEARTBEAT))
         return _Owner(str(record["host"]), int(record["pid"]), age_s)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

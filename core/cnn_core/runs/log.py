@@ -3,11 +3,14 @@
 import time
 from pathlib import Path
 
+from cnn_core.regular_files import append_regular
+
 LOG = "log.txt"
 
 
 def append_log(run_dir: Path, text: str) -> None:
     """Append text with the local time before it; several lines are kept as they are."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    with (run_dir / LOG).open("a", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"{stamp} {text.rstrip()}\n")
+    line = f"{stamp} {text.rstrip()}\n"
+    with append_regular(run_dir / LOG) as file:
+        file.write(line.encode(errors="backslashreplace"))

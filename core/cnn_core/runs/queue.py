@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import Stamp, stamp_of, write_atomically, write_text_atomically
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import is_run_id, run_ids
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.lock import is_live, is_locked
@@ -132,7 +133,7 @@ class Queue:
         None where no process does, or one by one in itself.
         """
         try:
-            wanted = int((self._runs_dir / _SLOTS).read_text())
+            wanted = int(read_regular(self._runs_dir / _SLOTS))
         except (OSError, ValueError):
             return None
         return wanted if is_locked(self._runs_dir / _HOLDER) else None
@@ -164,7 +165,7 @@ class Queue:
     def _read(self) -> list[str] | None:
         """Return the ids in the file, None if it is damaged."""
         try:
-            ids: Any = json.loads(self._path.read_bytes())
+            ids: Any = json.loads(read_regular(self._path))
         except FileNotFoundError:
             return []
         except (OSError, ValueError, RecursionError):

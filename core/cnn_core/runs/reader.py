@@ -10,6 +10,7 @@ from typing import Any, TypeGuard, get_args
 import tomli
 
 from cnn_core.errors import UserError, printable
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import NON_FINITE, restore_numbers
 from cnn_core.runs.event_log import EVENTS, EventLines
 from cnn_core.runs.lock import is_live
@@ -38,7 +39,7 @@ def read_config_table(run_dir: Path) -> dict[str, Any]:
     """Return the run's resolved preset as TOML has it, dates included; UserError as above."""
     path = run_dir / CONFIG
     try:
-        return tomli.loads(path.read_bytes().decode())
+        return tomli.loads(read_regular(path).decode())
     except FileNotFoundError:
         raise UserError(f"{printable(run_dir)}: not a run: it has no {CONFIG}") from None
     except OSError as error:
@@ -60,7 +61,7 @@ def read_labels(run_dir: Path) -> dict[str, Any]:
 def read_created(run_dir: Path) -> float | None:
     """Return when the run was made (Unix seconds), None if its environment is damaged."""
     try:
-        created = json.loads((run_dir / ENVIRONMENT).read_bytes())["created"]
+        created = json.loads(read_regular(run_dir / ENVIRONMENT))["created"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return created if isinstance(created, float) and math.isfinite(created) else None
@@ -90,7 +91,7 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
     them. Raises UserError where config.toml is needed for that, and is missing or damaged.
     """
     try:
-        document = parse_summary((run_dir / SUMMARY).read_bytes())
+        document = parse_summary(read_regular(run_dir / SUMMARY))
     except (OSError, ValueError):
         document = fold_events(run_dir).document()
     known = document

@@ -1,6 +1,7 @@
 """Requests to a running run, as small files in its folder: any process or machine can ask."""
 
 import json
+import os
 import secrets
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import Any, get_args
 
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import write_atomically
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.lock import is_live
 from cnn_core.runs.log import append_log
@@ -58,7 +60,7 @@ def take_requests(run_dir: Path) -> list[Request]:
     taken = []
     for path in _pending(run_dir):
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
             path.unlink()
         except OSError as error:
             append_log(run_dir, f"control request {path.name}: {error.strerror}")
@@ -82,11 +84,20 @@ def clear_requests(run_dir: Path) -> None:
 
 
 def _pending(run_dir: Path) -> list[Path]:
+    """Return the files of requests, in order; what else may lie there is none."""
+    folder = run_dir / CONTROL
     try:
-        paths = sorted((run_dir / CONTROL).iterdir())
-    except FileNotFoundError:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.name.endswith(".json")
+                and not entry.name.startswith(".")
+                and entry.is_file(follow_symlinks=False)
+            )
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return [path for path in paths if path.suffix == ".json" and not path.name.startswith(".")]
+    return [folder / name for name in names]
 
 
 def _mistake(request: Any) -> str | None:

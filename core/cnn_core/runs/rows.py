@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args
 
 from cnn_core.errors import UserError
 from cnn_core.files import Stamp, stamp_of
+from cnn_core.regular_files import open_regular, read_regular, read_whole
 from cnn_core.runs.dotted import value_at
 from cnn_core.runs.event_log import EVENTS
 from cnn_core.runs.lock import is_live
@@ -90,9 +91,9 @@ def _look(run_dir: Path) -> _Known | None:
     """Read a run's row anew; what it depends on is looked at first, so that no change is missed."""
     path = run_dir / SUMMARY
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             stamp = stamp_of(file.fileno())
-            row = row_of(run_dir.name, parse_summary(file.read()))
+            row = row_of(run_dir.name, parse_summary(read_whole(file, path)))
     except (OSError, ValueError):
         watched: tuple[str, ...] = (CONFIG, EVENTS)
         stamp, marks = stamp_of(path), _marks(run_dir, watched)
@@ -109,7 +110,7 @@ def _look(run_dir: Path) -> _Known | None:
 def _told_row(run_dir: Path) -> Row:
     """Return the row that the run's own files tell, whether its process lives or not."""
     try:
-        return row_of(run_dir.name, parse_summary((run_dir / SUMMARY).read_bytes()))
+        return row_of(run_dir.name, parse_summary(read_regular(run_dir / SUMMARY)))
     except (OSError, ValueError):
         return _damaged_row(run_dir)
 

@@ -6,8 +6,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import psutil
+
 from cnn_core.backbones.catalog import BACKBONES
 from cnn_core.backbones.network import build_network
+from cnn_core.backbones.structure import Network
 from cnn_core.backbones.weights import weights_file
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import open_index
@@ -16,7 +19,9 @@ from cnn_core.errors import UserError, first_line, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.freezing import apply_freezing
 from cnn_core.locations import cache_dir
+from cnn_core.made_once import size_text
 from cnn_core.preset_files import load_experiment, to_toml
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.mirror import Mirrors
@@ -31,6 +36,7 @@ from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import Event, Notice, RunFinished, RunStarted
 from cnn_core.training.ranks import ALONE, PeersLostError, Ranks
 
+_FLOAT32_BYTES = 4
 _log = logging.getLogger(__name__)
 
 
@@ -67,6 +73,18 @@ def check_startable(experiment: Experiment, data_dir: Path, device: str | None) 
         device="meta",
     )
     apply_freezing(network, experiment.freeze.policy)
+    _check_memory(network)
+
+
+def _check_memory(network: Network) -> None:
+    """Raise UserError where the network's weights alone are more than the machine's memory."""
+    needed = _FLOAT32_BYTES * sum(weight.numel() for weight in network.module.parameters())
+    memory = psutil.virtual_memory().total
+    if needed > memory:
+        raise UserError(
+            f"model: the weights of this network take {size_text(needed)}, and this machine has "
+            f"{size_text(memory)} of memory; lower model.options or model.head_hidden"
+        )
 
 
 def train_run(
@@ -127,7 +145,7 @@ def _complete_environment(run_dir: Path, event: RunStarted) -> None:
     """Add what is known only once training starts; results depend on all of it."""
     path = run_dir / "environment.json"
     try:
-        environment = dict(json.loads(path.read_bytes()))
+        environment = dict(json.loads(read_regular(path)))
     except (OSError, ValueError, TypeError):  # damaged since: what holds now is better than none
         environment = describe_environment()
     environment |= {

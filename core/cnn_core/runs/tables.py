@@ -32,6 +32,18 @@ def to_markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def csv_cell(value: object) -> object:
+    """Return what a cell of CSV holds of a value: text without what terminals or sheets obey.
+
+    Control characters are escaped, and what a spreadsheet would take for a formula begins with
+    an apostrophe. Numbers stay.
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def to_latex(table: Table) -> str:
     r"""Return a tabular with the rules of booktabs (``\usepackage{booktabs}``).
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from cnn_core.errors import UserError
 from cnn_core.files import stamp_of, write_atomically
+from cnn_core.runs.directory import check_own_files
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.event_log import EVENTS, EventAppender
 from cnn_core.runs.lock import RunHeldError, RunLock, is_live
@@ -50,6 +51,7 @@ class RunWriter:
     def __enter__(self) -> Self:
         self._config_stamp = stamp_of(self._run_dir / CONFIG)
         read_config(self._run_dir)  # before the lock makes a file in a folder that is no run
+        check_own_files(self._run_dir)
         with contextlib.ExitStack() as stack:
             stack.enter_context(RunLock(self._run_dir))
             clear_requests(self._run_dir)

@@ -13,6 +13,7 @@ import tomli_w
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import write_atomically, write_text_atomically
 from cnn_core.preset_files import read_table
+from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.search.sweep_config import Sweep
 from cnn_core.search.sweep_files import find_sweep_file, load_sweep, to_sweep_toml
@@ -73,7 +74,7 @@ class SweepFolder:
     def stop_request(self) -> tuple[str, str | None] | None:
         """Return the token of the last request to stop, and its reason; None without one."""
         try:
-            request = json.loads((self.path / STOP).read_bytes())
+            request = json.loads(read_regular(self.path / STOP))
             return str(request["token"]), request["why"]
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -93,7 +94,7 @@ def open_sweep(runs_dir: Path, name: str) -> SweepFolder:
         )
     sweep, _ = load_sweep(folder / SWEEP)
     try:
-        place = (folder / _PLACE).read_text()
+        place = read_regular(folder / _PLACE).decode(errors="replace")
     except OSError as error:
         raise UserError(f"{printable(folder / _PLACE)}: {error.strerror}") from error
     return SweepFolder(folder, sweep, read_table(folder / PRESET), place)

@@ -4,7 +4,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cnn_core.runs.log import append_log
 from cnn_core.search.folder import SweepFolder
-from cnn_core.search.study import RUN, Study
+from cnn_core.search.study import Study, run_of
 
 
 def drop_checkpoints(folder: SweepFolder, study: Study) -> None:
@@ -21,8 +21,11 @@ def drop_checkpoints(folder: SweepFolder, study: Study) -> None:
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best_first = sorted(finished, key=_value, reverse=folder.sweep.search.maximizes)
     for trial in pruned + best_first[keep:]:
-        run_dir = folder.runs_dir / str(trial.user_attrs.get(RUN))
-        files = sorted((run_dir / "checkpoints").glob("*.pt"))
+        if (run := run_of(trial)) is None:
+            continue
+        run_dir = folder.runs_dir / run
+        checkpoints = run_dir / "checkpoints"
+        files = [] if checkpoints.is_symlink() else sorted(checkpoints.glob("*.pt"))
         for file in files:
             file.unlink(missing_ok=True)
         if files:

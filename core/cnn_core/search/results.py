@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cnn_core.runs.dotted import value_at
 from cnn_core.runs.rows import Row, RowReader
 from cnn_core.search.folder import SweepFolder
-from cnn_core.search.study import ERROR, OUTCOME, RUN, Outcome, Study
+from cnn_core.search.study import ERROR, OUTCOME, Outcome, Study, run_of
 
 # Fewer trials tell nothing of what matters.
 _FEWEST = 4
@@ -127,7 +127,7 @@ class SweepReader:
         return known | {key: 0.0 for key in self.folder.sweep.parameters if key not in known}
 
     def _row(self, index: int, trial: FrozenTrial) -> TrialRow:
-        run = trial.user_attrs.get(RUN)
+        run = run_of(trial)
         row = self._rows.read(run) if run is not None else None
         outcome = trial.user_attrs.get(OUTCOME) if trial.state.is_finished() else None
         if trial.state == TrialState.WAITING:

@@ -10,8 +10,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from cnn_core.errors import UserError, first_line, printable
+from cnn_core.regular_files import open_regular
 
 JOURNAL = "study.journal"
+_BEGIN = b'{"op_code"'
 
 
 def open_storage(storage: str | None, folder: Path) -> BaseStorage:
@@ -24,9 +26,26 @@ def open_storage(storage: str | None, folder: Path) -> BaseStorage:
         if storage is not None and "://" in storage:
             return RDBStorage(storage)
         path = folder / (storage or JOURNAL)
+        _check_journal(path)
         return JournalStorage(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
+    except UserError:
+        raise
     except Exception as error:  # whatever a database's driver raises
         raise UserError(f"storage {shown}: {first_line(error)}") from error
+
+
+def _check_journal(path: Path) -> None:
+    """Raise UserError where there is another file: its torn last line would be cut off."""
+    try:
+        with open_regular(path) as file:
+            begin = file.read(len(_BEGIN))
+    except FileNotFoundError:
+        return
+    if not _BEGIN.startswith(begin):
+        raise UserError(
+            f"storage {printable(path)}: no journal of Optuna, which this would become; "
+            "name a file that is not there yet"
+        )
 
 
 class _JournalLock(BaseJournalFileLock):

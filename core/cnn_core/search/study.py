@@ -10,6 +10,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from cnn_core.errors import UserError, first_line
+from cnn_core.runs.directory import is_run_id
 from cnn_core.runs.lock import is_live
 from cnn_core.search.folder import SweepFolder
 from cnn_core.search.space import sampler_for, suggest
@@ -37,6 +38,15 @@ class Claim:
     """The id of its run, where it has one."""
     trial: optuna.Trial
     lock: FileLock
+
+
+def run_of(trial: FrozenTrial | optuna.Trial) -> str | None:
+    """Return the id of a trial's run; None without one.
+
+    What else a storage names is no folder of ours: files would be looked for, and removed, there.
+    """
+    run = trial.user_attrs.get(RUN)
+    return run if isinstance(run, str) and is_run_id(run) else None
 
 
 class Study:
@@ -128,7 +138,7 @@ class Study:
                 if trial.state == TrialState.FAIL
             ]
             for index, trial in failed:
-                attributes = {_AGAIN: index, RUN: trial.user_attrs.get(RUN)}
+                attributes = {_AGAIN: index, RUN: run_of(trial)}
                 self._study.enqueue_trial(trial.params, user_attrs=attributes)
         return len(failed)
 
@@ -152,7 +162,7 @@ class Study:
                 continue
             # It may have ended since it was looked at: its lock goes after its end is told.
             trial = self._study._storage.get_trial(trial._trial_id)
-            run = trial.user_attrs.get(RUN)
+            run = run_of(trial)
             live = run is not None and is_live(self._folder.runs_dir / run)
             if trial.state == TrialState.RUNNING and not live:
                 return self._claimed(index, trial._trial_id, lock)
@@ -180,7 +190,7 @@ class Study:
         self._study.sampler = sampler_for(self.sweep, index)
         trial = optuna.Trial(self._study, trial_id)
         settings = suggest(trial, self.sweep)
-        return Claim(index, settings, trial.user_attrs.get(RUN), trial, lock)
+        return Claim(index, settings, run_of(trial), trial, lock)
 
     def is_ours(self, trial: FrozenTrial) -> bool:
         """Return whether a trial's run lies in this folder of runs."""

@@ -11,6 +11,7 @@ import torch
 from cnn_core.backbones.structure import Network, convolutions
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_atomically
+from cnn_core.regular_files import open_regular
 from cnn_core.training.events import CheckpointName
 from cnn_core.training.memory import is_out_of_memory
 
@@ -99,7 +100,7 @@ def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> No
 def remove_partial_checkpoints(run_dir: Path) -> None:
     """Remove what a process killed while saving has left; only for who holds the run's lock."""
     for left in checkpoint_path(run_dir, "last").parent.glob(".*"):
-        if left.is_dir():
+        if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left)
         else:
             left.unlink()
@@ -108,6 +109,7 @@ def remove_partial_checkpoints(run_dir: Path) -> None:
 def _load(path: Path, key: str) -> State:
     """Return a file's dict, which has the key; UserError if it is damaged or another's."""
     try:
+        open_regular(path).close()
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise

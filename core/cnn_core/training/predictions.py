@@ -1,6 +1,7 @@
 """Logits of many images, kept in a file with all that is needed to judge them."""
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from cnn_core.arrays import BROKEN_ARRAY
 from cnn_core.errors import UserError, printable
 from cnn_core.files import Stamp, write_atomically
+from cnn_core.regular_files import open_regular
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +34,14 @@ def predictions_path(run_dir: Path, split: str, checkpoint: str) -> Path:
 
 
 def save_predictions(path: Path, predictions: Predictions, stamp: Stamp | None) -> None:
-    """Write the file, whole or not at all; ``stamp`` tells the checkpoint they are of."""
+    """Write the file, whole or not at all; ``stamp`` tells the checkpoint they are of.
+
+    Raises OSError where it can't be written, or its folder is a link to another one.
+    """
     path.parent.mkdir(exist_ok=True)
+    if path.parent.is_symlink():
+        why = "its folder is a link, through which nothing is written"
+        raise OSError(errno.ELOOP, why, str(path))
     write_atomically(
         path,
         lambda file: np.savez(
@@ -53,7 +61,7 @@ def load_predictions(path: Path) -> tuple[Predictions, Stamp | None]:
     FileNotFoundError: there is none. UserError: it is damaged.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as kept:
             found = Predictions(
                 np.asarray(kept["logits"], np.float32),
                 np.asarray(kept["labels"], np.int64),

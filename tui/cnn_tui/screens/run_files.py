@@ -11,8 +11,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from cnn_core.errors import printable
+from cnn_core.regular_files import open_regular
 from cnn_core.runs.log import LOG
-from cnn_tui.output import literal
+from cnn_tui.output import literal, literal_lines
 from cnn_tui.screens.page import Dialog
 
 _TAIL = 64 * 1024  # bytes of log.txt
@@ -47,7 +48,7 @@ class RunFiles(Dialog):
     @work(exit_on_error=False)
     async def _read(self) -> None:
         tail = await asyncio.to_thread(log_tail, self._folder)
-        self.query_one("#log-tail", Static).update(literal(tail))
+        self.query_one("#log-tail", Static).update(literal_lines(tail))
         self.query_one(VerticalScroll).scroll_end(animate=False)
 
     def action_copy(self) -> None:
@@ -59,7 +60,7 @@ class RunFiles(Dialog):
 def log_tail(folder: Path) -> str:
     """Return the end of a folder's log.txt as text, or why there is none."""
     try:
-        with (folder / LOG).open("rb") as file:
+        with open_regular(folder / LOG) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL))
             text = file.read().decode(errors="replace").rstrip("\n")
