@@ -10,6 +10,7 @@ from fuzz_runs import run_surfaces
 from fuzz_support import Surface, told
 from fuzz_texts import text_surfaces
 
+from cnn_core.errors import UserError
 from cnn_core.preset_files import load_experiment
 from cnn_core.runs.encoding import json_bytes
 from cnn_core.runs.reader import parse_summary
@@ -88,6 +89,20 @@ def test_mistakes_of_any_size_are_told_in_a_few_lines(tmp_path: Path, text: str)
     path = tmp_path / "preset.toml"
     path.write_text(text)
     assert told(lambda: load_experiment(path)) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("model.options.widths=[1099511627776]", "train.batch_size=4611686018427387904"),
+        *("data.limit=9223372036854775807", "model.head_hidden=2147483647"),
+        'augment.transforms=[{name="random_crop", padding=2000000000}]',
+        'augment.transforms=[{name="rand_augment", ops=2000000000}]',
+    ],
+)
+def test_numbers_that_no_machine_holds_are_mistakes(key: str):
+    with pytest.raises(UserError, match="less than"):
+        load_experiment("digits", [key, "model.backbone=convnet"])
 
 
 @pytest.mark.parametrize(

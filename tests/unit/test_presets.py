@@ -203,7 +203,7 @@ OPTIONAL = {
         {}, optional={"lr": st.floats(min_value=0, exclude_min=True, allow_infinity=False)}
     ),
     "train": st.fixed_dictionaries(
-        {}, optional={"batch_size": st.just("auto") | st.integers(1, 2**40)}
+        {}, optional={"batch_size": st.just("auto") | st.integers(1, 2**31 - 1)}
     ),
 }
 

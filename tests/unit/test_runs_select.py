@@ -184,7 +184,7 @@ def test_comparison_as_csv() -> None:
     first, second = csv.DictReader(io.StringIO(text))
     assert (first["id"], first["name"], first["w"]) == ('id-a "1", x', 'a "1", x', "[1]")
     assert (first["best_val_acc"], second["best_val_acc"]) == ("0.5", "")
-    assert second["name"] == "b\nb"
+    assert second["name"] == r"b\nb"
 
 
 def test_comparing_one_or_none() -> None:

@@ -37,15 +37,7 @@ from cnn_core.training.events import (
     StepsDone,
     encode,
 )
-from cnn_tui.output import (
-    escaped_json,
-    literal,
-    narrate,
-    narrate_on,
-    print_facts,
-    print_line,
-    stderr,
-)
+from cnn_tui.output import literal, narrate, narrate_on, print_facts, print_line, stderr
 from cnn_tui.signals import STOPPING, handling, leave_terminal
 from cnn_tui.wording import describe, describe_epoch, describe_start, result_rows
 
@@ -196,7 +188,7 @@ class JsonLines:
 
     def show(self, event: Event) -> None:
         """Write the event."""
-        sys.stdout.write(escaped_json(encode(event, time.time())) + "\n")
+        sys.stdout.write(encode(event, time.time()) + "\n")
         sys.stdout.flush()
 
 

@@ -2,11 +2,9 @@
 
 import errno
 import io
-import json
 import sys
 import textwrap
 import time
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -109,18 +107,8 @@ def print_line(console: Console, text: str, style: str = "") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON document on stdout; what a terminal would obey is escaped in it."""
-    lines = to_json(value, indent=2).split("\n")
-    sys.stdout.write("\n".join(map(escaped_json, lines)) + "\n")
-
-
-def escaped_json(line: str) -> str:
-    """Return a line of JSON with control and format characters as JSON's escapes."""
-    if line.isprintable():
-        return line
-    return "".join(
-        json.dumps(char)[1:-1] if unicodedata.category(char)[0] == "C" else char for char in line
-    )
+    """Write one JSON document on stdout."""
+    sys.stdout.write(to_json(value, indent=2) + "\n")
 
 
 def working(text: str) -> Status:
