@@ -1,5 +1,6 @@
 """Splits: disjoint, stratified, repeatable, and refused in words where impossible."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,20 @@ def test_a_noted_split_is_the_one_drawn_and_needs_no_scikit_learn(
         divide(UNDIVIDED_INDEX, data(split_seed=4), tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"damaged"])
+def stored(positions: object) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array(positions))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"damaged", b"\x93NUMPY\x01\x00v\x00{(", stored([]), stored([0.5, 1])),
+        *(stored(range(60)), stored([0] * 133), stored(range(1, 134)), stored([range(133)])),
+    ],
+    ids=range(9),
+)
 def test_a_damaged_note_is_drawn_again(tmp_path: Path, content: bytes) -> None:
     drawn = divide(UNDIVIDED_INDEX, data(), tmp_path)
     for note in (tmp_path / "splits").iterdir():

@@ -195,10 +195,21 @@ def test_features_that_would_fill_the_memory_are_not_kept(lab, monkeypatch):
     assert not computed(events)
 
 
-def test_damaged_features_are_computed_again(lab):
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda content: content[:-10],
+        lambda content: content.replace(b"'<f4'", b"'<i4'"),
+        lambda content: content.replace(b"{'descr'", b"{('desc"),
+    ],
+    ids=["cut off", "another type", "no header"],
+)
+def test_damaged_features_are_computed_again(lab, harm):
     lab.train(lab.experiment(**BACKBONE), "first")
     for file in (lab.cache_dir / "features").glob("*/features-0.npy"):
-        file.write_bytes(file.read_bytes()[:-10])
+        harmed = harm(file.read_bytes())
+        assert harmed != file.read_bytes()
+        file.write_bytes(harmed)
     events = lab.train(lab.experiment(**BACKBONE), "second")
     assert any(isinstance(e, Notice) and "damaged" in e.text for e in events)
     assert lab.differences(lab.state("first"), lab.state("second")) == []
