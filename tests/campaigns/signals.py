@@ -227,7 +227,7 @@ def main() -> None:
                     stop_in_phase(campaign, cli, phase, how)
             details = campaign.row(f"asked to stop while {phase}").details
             if seconds := details.pop("seconds", []):
-                details["median seconds to the exit"] = statistics.median(seconds)
+                details["median seconds to the exit"] = round(statistics.median(seconds), 2)
                 details["longest"] = max(seconds)
         other_signals(campaign, cli)
 
