@@ -181,8 +181,8 @@ def sweep_refused(bench: Bench) -> None:
     assert cli.json("trials", "lr")["counts"] == {"finished": 4}
 
 
-def limited(resource: str, values: Sequence[int]) -> Callable[[Bench], None]:
-    """Return a case in which a training may have no more of a resource than so much."""
+def limited(resource: str, values: Sequence[int], lifted: str) -> Callable[[Bench], None]:
+    """Return a case in which a training may for a while have no more of a resource than so much."""
 
     def case(bench: Bench) -> None:
         cli = bench.new()
@@ -194,8 +194,10 @@ def limited(resource: str, values: Sequence[int]) -> Callable[[Bench], None]:
             status = Path(f"/proc/{process.pid}/statm")
             pages = int(status.read_text().split()[0]) if status.exists() else 1 << 20
             value += pages * os.sysconf("SC_PAGESIZE")
-        limit = f"--{resource}={value}:{value}"
-        subprocess.run(["prlimit", limit, "--pid", str(process.pid)], check=False)
+        command = ["prlimit", "--pid", str(process.pid)]
+        subprocess.run([*command, f"--{resource}={value}:"], check=False)
+        time.sleep(4)  # a run whose last checkpoint can't be opened waits until it can
+        subprocess.run([*command, f"--{resource}={lifted}:"], check=False, capture_output=True)
         bench.ended(process, (0, 1, 2))
         bench.check_decoded()
 
@@ -259,8 +261,10 @@ CASES: dict[str, Callable[[Bench], None]] = {
     "no room for predictions of evaluate": evaluation_refused,
     "no room for the queue": queue_refused,
     "no room for a sweep's study, for a while": sweep_refused,
-    "few open files (RLIMIT_NOFILE)": limited("nofile", [4, 8, 12, 16, 24]),
-    "little memory (RLIMIT_AS)": limited("as", [0, 1 << 20, 1 << 22, 1 << 24, 1 << 26]),
+    "few open files (RLIMIT_NOFILE)": limited("nofile", [4, 8, 12, 16, 24], "1024"),
+    "little memory (RLIMIT_AS)": limited(
+        "as", [0, 1 << 20, 1 << 22, 1 << 24, 1 << 26], "unlimited"
+    ),
     "killed, as for want of memory": killed,
     "cache cut short while in use": cache_cut_short,
     "no rights to a folder": without_rights,
