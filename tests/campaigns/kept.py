@@ -28,7 +28,8 @@ def check_readable(cli: Cli) -> None:
     for run_dir in cli.run_dirs():
         tomli.loads((run_dir / "config.toml").read_text())
         json.loads((run_dir / "environment.json").read_bytes())
-        assert read_summary(run_dir)["status"] in _STATUSES
+        status = read_summary(run_dir)["status"]
+        assert status in _STATUSES, status
 
 
 def check_commands(cli: Cli) -> None:
@@ -58,7 +59,7 @@ def epochs(run_dir: Path) -> dict[int, dict[str, Any]]:
         event = json.loads(line)
         if event["event"] == "epoch_finished":
             told = {key: value for key, value in event.items() if key not in _CLOCKS}
-            assert found.setdefault(event["epoch"], told) == told
+            assert found.setdefault(event["epoch"], told) == told, (found[event["epoch"]], told)
     return found
 
 
@@ -66,16 +67,18 @@ def check_same_run(run_dir: Path, undisturbed: Path) -> None:
     """Check that a run has come to what one came to that was left alone."""
     summary, expected = read_summary(run_dir), read_summary(undisturbed)
     assert summary["status"] == "finished", summary["status"]
-    assert json.loads((run_dir / "summary.json").read_bytes())["status"] == "finished"
+    saved = json.loads((run_dir / "summary.json").read_bytes())["status"]
+    assert saved == "finished", f"{saved} in summary.json"
     for key in ("test", "test_last", "split", "params", "epoch"):
         assert summary[key] == expected[key], key
-    assert epochs(run_dir) == epochs(undisturbed)
-    assert [entry["epoch"] for entry in summary["history"]] == sorted(epochs(undisturbed))
+    assert epochs(run_dir) == epochs(undisturbed), "other epochs"
+    assert [entry["epoch"] for entry in summary["history"]] == sorted(epochs(undisturbed)), (
+        "history"
+    )
     for name in ("best", "last"):
         Cli.assert_same_weights(run_dir, undisturbed, name)
-    assert {path.name for path in run_dir.rglob("*")} - {"log.txt"} == {
-        path.name for path in undisturbed.rglob("*")
-    } - {"log.txt"}
+    found, known = ({path.name for path in one.rglob("*")} for one in (run_dir, undisturbed))
+    assert (found ^ known) <= {"log.txt"}, found ^ known
 
 
 def check_same_cache(cache: Path, undisturbed: Path) -> None:

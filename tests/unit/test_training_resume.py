@@ -1,5 +1,6 @@
 """A run that was stopped, paused or killed and goes on is the run left alone, bit for bit."""
 
+import os
 import weakref
 from itertools import islice
 from typing import Any
@@ -206,6 +207,23 @@ def test_what_follows_a_death_before_last_is_written_goes_on_from_best(lab, monk
     assert [epoch[0] for epoch in lab.history(rest)] == [2, 3]
     ended = lab.state("killed", "last")["progress"]
     assert lab.state("killed", "best")["progress"]["epoch"] == ended["best_epoch"] + 1
+
+
+def test_a_death_before_last_is_written_for_the_last_time(lab, monkeypatch):
+    experiment = lab.experiment(train={"epochs": 1})
+    alone = lab.train(experiment, "alone")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_link_atomically", lambda *_: os._exit(0))
+        if not (child := os.fork()):
+            try:
+                lab.train(experiment, "killed")
+            finally:
+                os._exit(1)
+        os.waitpid(child, 0)
+    assert not (lab.folder / "killed/checkpoints/last.pt").exists()
+    rest = lab.train(experiment, "killed")
+    assert lab.tests(rest) == lab.tests(alone)
+    assert_same(lab, "alone", "killed")
 
 
 def test_a_stop_when_all_is_over_still_tests(lab):

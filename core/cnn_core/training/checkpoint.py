@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,10 +32,7 @@ def save_checkpoint(run_dir: Path, state: State, *names: CheckpointName) -> None
     first.parent.mkdir(exist_ok=True)  # somebody may have made room
     write_atomically(first, lambda file: _save(state, file))
     for other in others:
-        try:
-            _link_atomically(first, other)
-        except OSError:  # a file system without hard links
-            write_atomically(other, lambda file: _save(state, file))
+        _link_or_write(first, other, lambda file: _save(state, file))
 
 
 def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
@@ -52,13 +50,13 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
 def load_furthest(run_dir: Path) -> State | None:
     """Return the checkpoint to go on from, None where there is none; UserError if it is damaged.
 
-    That is last.pt, or best.pt where a process was killed between the two: trained again, on a GPU
-    or with another rate, its epochs might not come to what best.pt holds.
+    That is last.pt, which becomes what best.pt is where a process was killed between the two:
+    trained again, on a GPU or with another rate, its epochs might not come to what best.pt holds.
     """
     last = checkpoint_path(run_dir, "last")
     best = checkpoint_path(run_dir, "best")
     if best.exists() and not (last.exists() and _position(last) >= _position(best)):
-        return load_checkpoint(run_dir, "best")
+        _link_or_write(best, last, lambda file: file.write(best.read_bytes()))
     return load_checkpoint(run_dir, "last") if last.exists() else None
 
 
@@ -153,6 +151,13 @@ def _save(state: State, file: BinaryIO) -> None:
         if error.__context__ is not None:
             raise error.__context__ from None
         raise
+
+
+def _link_or_write(source: Path, target: Path, write: Callable[[BinaryIO], object]) -> None:
+    try:
+        _link_atomically(source, target)
+    except OSError:  # a file system without hard links
+        write_atomically(target, write)
 
 
 def _link_atomically(source: Path, target: Path) -> None:
