@@ -66,7 +66,7 @@ class FileLock:
 
     def _try(self) -> bool:
         assert self._descriptor is None, "held already"
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             if lock(descriptor) and os.fstat(descriptor).st_nlink:  # else it was just removed
                 self._descriptor, descriptor = descriptor, -1
