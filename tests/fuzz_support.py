@@ -234,18 +234,24 @@ def command(*arguments: str | Path) -> str:
 
     It ends with the code of a result, a failure or a mistake, and writes no control characters.
     """
-    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
     code: object = 0
+    # A file of the system: what is narrated is written to its descriptor.
     with (
+        io.TextIOWrapper(io.BytesIO(), encoding="utf-8") as stdout,
+        tempfile.TemporaryFile() as written,
+        io.TextIOWrapper(written, encoding="utf-8") as stderr,
         mock.patch.object(sys, "argv", ["cnn-tui", *map(str, arguments)]),
-        mock.patch.object(sys, "stdout", streams[0]),
-        mock.patch.object(sys, "stderr", streams[1]),
+        mock.patch.object(sys, "stdout", stdout),
+        mock.patch.object(sys, "stderr", stderr),
     ):
         try:
             main()
         except SystemExit as end:
             code = end.code or 0
-    output, errors = (_written(stream) for stream in streams)
+        sys.stderr.flush()
+        stdout.seek(0)
+        written.seek(0)
+        output, errors = stdout.read(), written.read().decode()
     assert code in (0, 1, 2), code
     assert "Traceback" not in output + errors
     assert harmless(output + errors), f"{arguments[0]}: {output + errors!r:.2000}"
@@ -256,13 +262,6 @@ def command(*arguments: str | Path) -> str:
 def harmless(text: str) -> bool:
     """Return whether a terminal shows the text, and obeys nothing of it."""
     return not any(unicodedata.category(char)[0] == "C" for char in text.replace("\n", ""))
-
-
-def _written(stream: io.TextIOWrapper) -> str:
-    stream.flush()
-    content = stream.buffer
-    assert isinstance(content, io.BytesIO)
-    return content.getvalue().decode()
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def _load(path: Path, key: str, *, mmap: bool = False) -> State:
         open_regular(path).close()
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # on broken bytes the unpickler raises almost anything, EINVAL too
-        unread = isinstance(error, OSError) and error.errno != errno.EINVAL
+        unread = isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EISDIR)
         if unread or is_out_of_memory(error):  # the file may be whole
             raise
         raise UserError(f"{printable(path)}: damaged or not a checkpoint") from error
