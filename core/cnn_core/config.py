@@ -207,7 +207,7 @@ class Train(Section):
     epochs: Count = 10
     """Passes over the training images."""
     batch_size: Count | Literal["auto"] = 128
-    """Images in a step; "auto" takes the largest power of two that fits in memory."""
+    """Images in a step; "auto": the largest power of two that memory holds (CPU: 256)."""
     drop_last: bool = False
     """Leave out the last batch of an epoch if it is not full."""
     label_smoothing: Fraction = 0.0

@@ -24,6 +24,8 @@ from cnn_core.training.ranks import Ranks
 _PEAK_FACTOR = 1.5
 # Share of the free memory of a host that a batch found by "auto" may take.
 _HOST_SHARE = 0.5
+# A step of more takes a host long, and whoever asks for a stop waits for its end.
+_HOST_MOST = 256
 
 Result = TypeVar("Result")
 
@@ -81,7 +83,7 @@ class Probe:
         """Return the largest power of two, at most the training set, that fits.
 
         On a GPU it is tried; on a host, where trying would swap, it is reckoned for half of
-        the free memory. For several processes it is what fits in each of them, times their number.
+        the free memory, and at most 256. For several processes it is what fits in each of them, times their number.
         """
         size, most = self.likely_batch_size(), len(self._positions) // self._ranks.size
         if self._device.type == "cuda":
@@ -89,6 +91,8 @@ class Probe:
                 size //= 2
             while 2 * size <= most and self._fits(2 * size):
                 size *= 2
+        else:
+            size = min(size, _HOST_MOST)
         size = min(size, _power_of_two_below(max(most, 1)))
         return -int(self._ranks.largest([-size])[0]) * self._ranks.size
 
