@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("page", ["presets", "sweeps"])
-def test_references_of_keys_are_up_to_date(page: str):
+@pytest.mark.parametrize("page", ["presets", "reliability", "sweeps"])
+def test_pages_made_by_scripts_are_up_to_date(page: str):
     made = subprocess.run(
         [sys.executable, f"docs/{page}_reference.py"],
         cwd=ROOT,

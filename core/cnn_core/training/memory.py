@@ -83,7 +83,8 @@ class Probe:
         """Return the largest power of two, at most the training set, that fits.
 
         On a GPU it is tried; on a host, where trying would swap, it is reckoned for half of
-        the free memory, and at most 256. For several processes it is what fits in each of them, times their number.
+        the free memory, and at most 256. For several processes it is what fits in each of them,
+        times their number.
         """
         size, most = self.likely_batch_size(), len(self._positions) // self._ranks.size
         if self._device.type == "cuda":
