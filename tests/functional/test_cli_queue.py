@@ -1,5 +1,6 @@
 """cnn-tui queue: runs that wait, trained one after another."""
 
+import json
 import signal
 
 TINY = ("--set", "train.epochs=1", "--set", "data.limit=100")
@@ -108,3 +109,13 @@ def test_options_that_contradict_each_other(cli):
     ]:
         assert told in cli(*arguments, rc=2).stderr
     assert not cli.runs.exists()
+
+
+def test_a_run_that_a_killed_process_had_taken_is_trained(cli):
+    run = queued(cli, *TINY)
+    (cli.runs / ".queue.json").unlink()
+    (cli.runs / ".queue.taken").write_text(json.dumps({run: 0}))
+    cli("queue", "--train")
+    assert status(cli, run) == "finished"
+    assert "no run waits" in cli("queue", "--train").stderr
+    assert not (cli.runs / ".queue.taken").exists()

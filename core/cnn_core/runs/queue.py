@@ -165,7 +165,7 @@ class Queue:
 
     def _taken(self) -> dict[str, int]:
         try:
-            taken: Any = json.loads((self._runs_dir / _TAKEN).read_bytes())
+            taken: Any = json.loads(read_regular(self._runs_dir / _TAKEN))
         except (OSError, ValueError, RecursionError):
             return {}
         if not isinstance(taken, dict):

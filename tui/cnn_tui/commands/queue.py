@@ -73,19 +73,19 @@ def queue(
     if not train:
         _list(waiting, runs_dir, as_json=as_json)
         return
+    hold = waiting.try_hold()  # which puts back what one that was killed had taken
     if not waiting.ids():
+        if hold is not None:
+            hold.release()
         narrate("no run waits")
         return
-    launching = _launching(workers, launcher, options, runs_dir, device)
-    hold = waiting.try_hold()
     if hold is None:
         raise UserError(f"another process trains the queue of {runs_dir}")
-    if detach:
-        hold.release()
-        _detach(waiting, runs_dir, data_dir, device, workers, launcher, options)
-        return
     try:
-        if launching is None:
+        launching = _launching(workers, launcher, options, runs_dir, device)
+        if detach:
+            code = None
+        elif launching is None:
             code = _train(waiting, runs_dir, data_dir, device)
         else:
             from cnn_tui.queue_slots import QueueSlots
@@ -95,7 +95,10 @@ def queue(
                 code = QueueSlots(waiting, runs_dir, made, name, (data_dir, device)).train()
     finally:
         hold.release()
-    raise typer.Exit(code)
+    if code is None:
+        _detach(waiting, runs_dir, data_dir, device, workers, launcher, options)
+    else:
+        raise typer.Exit(code)
 
 
 def _launching(
