@@ -1,8 +1,10 @@
 """What holds for all tests."""
 
+import math
 import os
 
 import hypothesis
+import pytest
 
 # One thread for each of xdist's processes, before torch is imported: together they fill the cores,
 # and more would spin while they wait for each other.
@@ -11,3 +13,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A busy machine is no failure; the same examples everywhere make a failure repeatable.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture
+def each_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have summaries written after each epoch, however soon it follows on the last."""
+    monkeypatch.setattr("cnn_core.runs.writer.TIME_SHARE", math.inf)

@@ -16,6 +16,11 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNN_TUI_CONFIG", str(tmp_path / "config"))
 
 
+@pytest.fixture(autouse=True)
+def _followed_closely(each_summary: None) -> None:
+    """Let the events that a test writes by hand reach the summary, with none after them."""
+
+
 @pytest.fixture
 def beside_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the pilot wait until the app's thread is idle; a process that trains never is."""

@@ -52,7 +52,7 @@ def test_slots_train_at_once_and_a_killed_one_disturbs_no_other(cli):
     first, second = (new(cli, ENDLESS, queue=True) for _ in range(2))
     third, fourth = new(cli, TINY, queue=True), new(cli, ENDLESS, queue=True)
     queue = cli.start("queue", "--train", "--workers", "2")
-    cli.wait_for(lambda: trains(cli, first) and trains(cli, second))
+    cli.wait_for(lambda: trains(cli, first) and cli.events(cli.runs / second, "checkpoint_saved"))
     assert Queue(cli.runs).ids() == [third, fourth]
     assert Queue(cli.runs).slots() == 2
     Queue(cli.runs).set_slots(1)
@@ -79,8 +79,7 @@ def test_slots_end_with_checkpoints_when_their_process_is_killed(cli):
     queue = cli.start("queue", "--train", "--workers", "2")
     cli.wait_for(lambda: trains(cli, run))
     queue.kill()
-    cli.wait_for(lambda: cli.events(cli.runs / run, "run_finished"))
-    assert status(cli, run) == "stopped"
+    cli.wait_for(lambda: status(cli, run) == "stopped")
 
 
 @needs_ray
@@ -91,15 +90,14 @@ def test_ray_trains_and_stops_with_a_checkpoint_when_its_driver_goes(cli):
     assert done.stderr.strip() in (cli.runs / run / "log.txt").read_text()
     cli.wait_for(lambda: trains(cli, run))
     process_of(run, launching=True).kill()
-    cli.wait_for(lambda: cli.events(cli.runs / run, "run_finished"))
-    assert status(cli, run) == "stopped"
+    cli.wait_for(lambda: status(cli, run) == "stopped")
     cli.wait_for(lambda: process_of(run) is None)
 
     cli("resume", run, "--launcher", "ray")
     cli.wait_for(lambda: trains(cli, run, len(cli.events(cli.runs / run, "epoch_finished")) + 1))
     process_of(run, launching=True).terminate()
     cli.wait_for(lambda: len(cli.events(cli.runs / run, "run_finished")) == 2)
-    assert status(cli, run) == "stopped"
+    cli.wait_for(lambda: status(cli, run) == "stopped")
     cli.wait_for(lambda: process_of(run, launching=True) is None)
 
 
@@ -136,8 +134,7 @@ def test_a_submitted_job_is_stopped_with_a_checkpoint(cli):
     cli.wait_for(lambda: trains(cli, run))
     assert "sent to slurm: job " in (cli.runs / run / "log.txt").read_text()
     process_of(run, launching=True).send_signal(signal.SIGINT)
-    cli.wait_for(lambda: cli.events(cli.runs / run, "run_finished"))
-    assert status(cli, run) == "stopped"
+    cli.wait_for(lambda: status(cli, run) == "stopped")
     cli.wait_for(lambda: process_of(run, launching=True) is None)
 
 

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 
 from cnn_core.config import Experiment
-from cnn_core.runs import writer
 from cnn_core.training import saver
 from cnn_core.training.checkpoint import load_checkpoint
 from cnn_core.training.control import Control, RequestKind
@@ -138,9 +137,3 @@ def lab(_images: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(saver, "TIME_SHARE", math.inf)
     data_dir, cache_dir = _images
     return Lab(data_dir, cache_dir, tmp_path)
-
-
-@pytest.fixture
-def each_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have summaries written after each epoch, however soon it follows on the last."""
-    monkeypatch.setattr(writer, "TIME_SHARE", math.inf)

@@ -86,9 +86,9 @@ class RunWriter:
             self._save_summary(sync=True)
         elif isinstance(event, RunStarted | TestEvaluated) or self._summary.status != before:
             self._try_summary()
-        elif isinstance(event, EpochFinished):
-            self._summary_is_behind = True
-            if time.monotonic() >= self._next_summary:
+        else:
+            self._summary_is_behind |= isinstance(event, EpochFinished)
+            if self._summary_is_behind and time.monotonic() >= self._next_summary:
                 self._try_summary()
         if isinstance(event, Notice) and event.level != "info":
             with contextlib.suppress(OSError):  # the event is recorded, and tells the same

@@ -82,6 +82,7 @@ class Worker:
 
     def work(self) -> Iterator[TrialBegan | TrialEnded]:
         """Train trials and tell of them."""
+        self._drop_checkpoints()  # one that was killed may not have come to its last ones
         frozen = False
         while not self._asked_to_stop():
             claim = self._study.claim()
@@ -180,13 +181,16 @@ class Worker:
         self, claim: Claim, outcome: Outcome, value: float | None, error: str | None
     ) -> TrialEnded:
         self._study.settle(claim, outcome, value, error)
-        with self._folder.changing():
-            drop_checkpoints(self._folder, self._study)
+        self._drop_checkpoints()
         self._failures = self._failures + 1 if outcome == "failed" else 0
         if self._failures >= FAILURES_IN_A_ROW:
             self._folder.request_stop(f"{self._failures} trials in a row failed: {error}")
             self.stop()
         return TrialEnded(claim.index, claim.run, outcome, value, error)
+
+    def _drop_checkpoints(self) -> None:
+        with self._folder.changing():
+            drop_checkpoints(self._folder, self._study)
 
     def _asked_to_stop(self) -> bool:
         """Return whether this worker, or all of the sweep's, were asked to stop."""
