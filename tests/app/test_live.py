@@ -23,6 +23,7 @@ from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.run_files import RunFiles
 from cnn_tui.widgets.chart import Chart
+from cnn_tui.widgets.run_panes import LogPane
 from cnn_tui.widgets.runs_table import RunsTable
 
 
@@ -85,6 +86,30 @@ async def test_an_ended_run_shows_its_result_and_tells_no_end(
         enabled = {active.binding.action for active in app.screen.active_bindings.values()}
         assert {"compare", "clone", "command", "files"} <= enabled
         assert not {"pause", "stop", "resume", "finish"} & enabled
+
+
+async def test_of_very_many_lines_the_log_keeps_the_latest(
+    app: CnnTuiApp, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("cnn_tui.run_feed", "cnn_tui.widgets.run_panes"):
+        monkeypatch.setattr(f"{module}.LOG_KEPT", 10)
+    run_dir = folder.new("long")
+    with folder.writing(run_dir) as writer:
+        writer.write(started(100))
+        for number in range(1, 16):
+            writer.write(epoch_finished(number, 0.5))
+        async with app.run_test(size=(120, 60)) as pilot:
+            await opened(pilot, app, run_dir)
+            pane = app.screen.query_one("#log", LogPane)
+            await until(pilot, lambda: any("epoch  15" in str(line) for line in pane._lines))
+            for number in range(16, 61):
+                writer.write(epoch_finished(number, 0.5))
+            await until(pilot, lambda: any("epoch  60" in str(line) for line in pane._lines))
+            feed = page_of(app).run_watch.feed
+            assert feed is not None
+            assert feed.logged == 61
+            assert len(feed.log) <= 20
+            assert len(pane._lines) <= 20
 
 
 async def test_a_run_that_ends_badly_says_why_and_where_to_look(

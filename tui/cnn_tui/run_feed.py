@@ -12,6 +12,7 @@ from cnn_core.runs.reader import read_config, read_created
 from cnn_core.runs.series import RunSeries
 from cnn_core.runs.summary_state import RunSummary
 from cnn_core.training.events import (
+    ClassesValidated,
     EpochFinished,
     Event,
     Preparing,
@@ -24,13 +25,17 @@ from cnn_core.training.events import (
 _LIVENESS_INTERVAL_S = 1.0
 _ALIVE = ("running", "paused")
 
+# Nobody reads ten thousand lines here, and each takes memory; the run's file has them all.
+LOG_KEPT = 2000
+
 
 @dataclass(slots=True)
 class RunFeed:
     """Folds a run's events as they come; ``poll`` reads files, so call it off the event loop.
 
     ``started``, ``steps``, ``epoch``, ``preparing`` and ``finished`` are the latest events of
-    their kinds in this sitting (None: not yet); ``log`` holds all others with their times.
+    their kinds in this sitting (None: not yet); ``log`` holds the latest of all others, with their
+    times, and ``logged`` counts them all.
     """
 
     run_dir: Path
@@ -42,6 +47,7 @@ class RunFeed:
     finished: RunFinished | None = None
     tests: dict[str, TestEvaluated] = field(default_factory=dict)
     log: list[tuple[float, Event]] = field(default_factory=list)
+    logged: int = 0
     status: str = "queued"
     began: float | None = None
     latest: float | None = None
@@ -58,8 +64,8 @@ class RunFeed:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The run's summary, as ``show --json`` has it, with the status as it is now."""
-        return self._summary.document() | {"status": self.status}
+        """The run's summary without its history, with the status as it is now."""
+        return self._summary.document(history=False) | {"status": self.status}
 
     def poll(self) -> bool:
         """Take in what was written since the last call; return whether anything changed.
@@ -104,7 +110,7 @@ class RunFeed:
     def _forget(self) -> None:
         self.series = RunSeries()
         self.started = self.steps = self.epoch = self.preparing = self.finished = None
-        self.tests, self.log = {}, []
+        self.tests, self.log, self.logged = {}, [], 0
         self.began = self.latest = None
         self._clock = RunClock()
         self._summary = RunSummary(
@@ -122,8 +128,13 @@ class RunFeed:
                 self.preparing, self.finished = event, None
             case StepsDone():
                 self.steps = event
+            case ClassesValidated():  # the series has the latest
+                pass
             case _:
                 self.log.append((moment, event))
+                self.logged += 1
+                if len(self.log) > 2 * LOG_KEPT:
+                    del self.log[:-LOG_KEPT]
         match event:
             case RunStarted():
                 self.started, self.preparing, self.finished = event, None, None

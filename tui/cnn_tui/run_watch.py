@@ -22,7 +22,7 @@ class RunWatch:
 
     What this process knows of it is set by the page: ``claimed`` while its training thread has
     the run, ``refused`` says why it could not train it.
-    ``feed`` and ``document`` (as ``show --json`` has it) are None before the first poll.
+    ``feed`` and ``document`` (``show --json`` without its history) are None before the first poll.
     ``error`` says why the run can't be read; ``gone`` that its folder is no more, while what was
     read of it stays. ``held``: a process has the run, though it may not have written of it yet.
     ``host`` names the machine that trains it, where it is another one than this.
@@ -76,7 +76,7 @@ class RunWatch:
         except OSError as error:
             return self._fail(f"{self.run_dir}: {error.strerror}")
         recovered, self.error = self.error is not None, None
-        told = (self.feed.series, len(self.feed.log), self.feed.status)
+        told = (self.feed.series, self.feed.logged, self.feed.status)
         if told != self._told:
             self._told, self.document = told, self.feed.document | self._labels
             changed, self._looked = True, -_SLOW_INTERVAL_S

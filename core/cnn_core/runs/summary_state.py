@@ -84,8 +84,8 @@ class RunSummary:
         """Take name, notes and tags from a newer config; the settings trained with stay."""
         self._config = self._config | labels
 
-    def document(self) -> dict[str, Any]:
-        """Return the summary as plain dicts, lists and scalars."""
+    def document(self, *, history: bool = True) -> dict[str, Any]:
+        """Return the summary as plain dicts, lists and scalars; without ``history`` it is empty."""
         start = self._started
         last = self._epochs[-1] if self._epochs else None
         best = next((epoch for epoch in reversed(self._epochs) if epoch.best), None)
@@ -120,6 +120,7 @@ class RunSummary:
                     *("lr", "seconds", "images_per_s"),
                 )
                 for epoch in self._epochs
+                if history
             ],
         }
 

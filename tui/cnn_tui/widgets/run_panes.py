@@ -1,7 +1,7 @@
 """The panes of a run that are lists: its classes and its log."""
 
 from cnn_core.runs.series import RunSeries
-from cnn_tui.run_feed import RunFeed
+from cnn_tui.run_feed import LOG_KEPT, RunFeed
 from cnn_tui.run_text import STAMP, class_lines, log_lines
 from cnn_tui.widgets.lines import Lines
 
@@ -23,7 +23,7 @@ class ClassesPane(Lines):
 
 
 class LogPane(Lines):
-    """What happened, the latest at the end."""
+    """What happened of late, the latest at the end."""
 
     def __init__(self, title: str, *, id: str) -> None:
         super().__init__(title, empty="nothing yet", follow=True, indent=STAMP, id=id)
@@ -35,8 +35,10 @@ class LogPane(Lines):
         if feed.series is not self._series:
             self._series, self._count, self._day = feed.series, 0, ""
             self.show([])
-        if self._count < len(feed.log):
+        if new := feed.logged - self._count:
             epochs = feed.started.epochs if feed.started else 0
-            lines, self._day = log_lines(feed.log[self._count :], epochs, self._day)
-            self._count = len(feed.log)
+            lines, self._day = log_lines(feed.log[-new:], epochs, self._day)
+            self._count = feed.logged
             self.extend(lines)
+            if len(self._lines) > 2 * LOG_KEPT:
+                self.show(self._lines[-LOG_KEPT:])
