@@ -23,7 +23,10 @@ from zygote import Zygote
 from cnn_core.runs.reader import read_events, read_summary
 from cnn_core.training.events import EpochFinished
 
-COMMAND = ["run", "digits", "--headless", "--name", "long"]
+COMMAND = [
+    *("run", "digits", "--headless", "--name", "long"),
+    *("--set", "model.options={widths = [16], batch_norm = true}"),
+]
 INTERVAL_S = 10.0
 GROWTH_MB_AN_HOUR = 20.0
 ANSWER_S = 0.1
