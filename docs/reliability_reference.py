@@ -22,6 +22,7 @@ of the same checks are in the test suite.
 
 A campaign needs the environment that `make test` makes:
 `PYTHONPATH=core:tui:tests OMP_NUM_THREADS=1 .venv/bin/python tests/campaigns/kills.py --record`.
+`faults.py` and `shortages.py` also need a C compiler, and the right to mount a small disk.
 
 ## What is promised
 
