@@ -168,6 +168,7 @@ def test_the_log_is_waited_for_and_has_every_event(lab, disk, files):
     assert_as_undisturbed(lab, run_dir)
 
 
+@pytest.mark.usefixtures("each_summary")
 def test_a_summary_that_is_refused_is_made_at_the_end(lab, disk):
     run_dir, events = trained(lab, disk, "runs", {1: ("summary",), 3: ()})
     assert not notices(events, "error")

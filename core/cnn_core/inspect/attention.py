@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.datasets.index import Images
-from cnn_core.inspect.layers import channels_last, check_layer, default_layers, map_shapes
+from cnn_core.inspect.layers import check_layer, default_layers, layers_with_maps
 from cnn_core.inspect.trained import Trained
 
 
@@ -25,7 +25,7 @@ def grad_cam(
 
     if layer is None:
         layer = attention_layer(trained)
-    names = [name for name in map_shapes(trained) if name not in channels_last(trained)]
+    names = [name for name, maps in layers_with_maps(trained).items() if not maps.channels_last]
     check_layer(trained.run_dir.name, layer, names, "layer for Grad-CAM")
     module = trained.network.module
     heat = LayerGradCam(module, module.get_submodule(layer)).attribute(

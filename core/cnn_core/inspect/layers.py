@@ -1,39 +1,43 @@
 """The layers of a run's network that can be looked into."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cnn_core.backbones.structure import convolutions
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.inspect.trained import Trained
 from cnn_core.summary import summarize
 
-__all__ = ["channels_last", "check_layer", "convolutions", "default_layers", "map_shapes"]
+__all__ = ["check_layer", "convolutions", "default_layers", "layers_with_maps", "map_shapes"]
 
 
-def map_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
-    """Return the shape (C,H,W) of each layer's feature maps, by name, in forward order.
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The shape (C,H,W) of a layer's feature maps; ``channels_last``: it gives them as (H,W,C)."""
+
+    shape: tuple[int, int, int]
+    channels_last: bool
+
+
+def layers_with_maps(trained: Trained) -> dict[str, Maps]:
+    """Return the layers that give feature maps, by name, in forward order.
 
     Layers are those of ``cnn-tui summary``; what gives no maps, such as a linear one, is left out.
+    Swin's blocks have their channels last. Images are square, so the sides that are equal are
+    height and width.
     """
-    shapes = _output_shapes(trained)
-    last = channels_last(trained)
-    return {
-        name: (shape[2], *shape[:2]) if name in last else shape for name, shape in shapes.items()
-    }
+    found = {}
+    for row in summarize(trained.network, image_size=trained.image_size).layers:
+        if len(row.output_shape) == 4:
+            one, two, three = row.output_shape[1:]
+            last = one == two != three
+            found[row.name] = Maps((three, one, two) if last else (one, two, three), last)
+    return found
 
 
-def channels_last(trained: Trained) -> frozenset[str]:
-    """Return the names of the layers that give maps as (H,W,C), as those inside Swin's blocks do.
-
-    Images are square, so the sides that are equal are height and width.
-    """
-    shapes = _output_shapes(trained).items()
-    return frozenset(name for name, (one, two, three) in shapes if one == two != three)
-
-
-def _output_shapes(trained: Trained) -> dict[str, tuple[int, ...]]:
-    layers = summarize(trained.network, image_size=trained.image_size).layers
-    return {row.name: row.output_shape[1:] for row in layers if len(row.output_shape) == 4}
+def map_shapes(trained: Trained) -> dict[str, tuple[int, int, int]]:
+    """Return the shape (C,H,W) of each layer's feature maps, by name, in forward order."""
+    return {name: maps.shape for name, maps in layers_with_maps(trained).items()}
 
 
 def default_layers(trained: Trained) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnn_core.datasets.index import Images
-from cnn_core.inspect.layers import channels_last, check_layer, map_shapes
+from cnn_core.inspect.layers import check_layer, layers_with_maps
 from cnn_core.inspect.trained import Trained
 
 
@@ -21,9 +21,9 @@ def feature_maps(
     Of a layer that runs more than once they are those of its last call. Raises UserError, with the
     nearest name, for a layer that the network has not or that gives no maps.
     """
-    names = map_shapes(trained)
+    known = layers_with_maps(trained)
     for layer in layers:
-        check_layer(trained.run_dir.name, layer, names, "layer with feature maps")
+        check_layer(trained.run_dir.name, layer, known, "layer with feature maps")
     found: dict[str, NDArray[np.float32]] = {}
     module = trained.network.module
 
@@ -41,9 +41,8 @@ def feature_maps(
     finally:
         for handle in hooks:
             handle.remove()
-    last = channels_last(trained)
     return {
-        layer: np.moveaxis(found[layer], -1, 0) if layer in last else found[layer]
+        layer: np.moveaxis(found[layer], -1, 0) if known[layer].channels_last else found[layer]
         for layer in layers
     }
 
