@@ -1,4 +1,8 @@
-"""Locks on files, by flock: they go with the process that holds them, however it ends."""
+"""Locks on files, by flock: they go with the process that holds them, however it ends.
+
+The package filelock, where a file system has no flock, takes marker files instead, which outlive
+their process: here that is refused in words.
+"""
 
 import errno
 import fcntl

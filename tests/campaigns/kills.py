@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cli_support import PROGRAM, Cli, environment
@@ -111,10 +111,21 @@ class Ground:
         offset = self.campaign.random.random() * (step - 1)
         return [numbers[int(offset + i * step)] for i in range(int(len(numbers) / step))]
 
-    def drop(self, cli: Cli) -> None:
-        """Make room."""
-        cli.end()
-        shutil.rmtree(cli.folder)
+    def each_doomed(
+        self, numbers: Iterable[int], begun: Callable[[], Cli], *arguments: str | Path
+    ) -> Iterator[tuple[Cli, int, int, str]]:
+        """Yield a fresh ground after a command was killed there before its change of each number.
+
+        With it come the number, the exit code and what the change was. A command that needed
+        fewer changes this time is passed over; grounds are dropped afterwards.
+        """
+        for number in numbers:
+            cli = begun()
+            code, told = self.doomed(cli, number, *arguments)
+            if code:
+                yield cli, number, code, told
+            cli.end()
+            shutil.rmtree(cli.folder)
 
 
 def preset_of(ground: Ground, kind: str) -> Path:
@@ -130,12 +141,8 @@ def run_kills(ground: Ground, kind: str, most: int) -> None:
     preset = preset_of(ground, kind)
     alone = ground.cli()
     changes = ground.changes(alone, "run", preset)
-    for number in ground.aimed(range(1, len(changes) + 1), most):
-        cli = ground.cli()
-        code, told = ground.doomed(cli, number, "run", preset)
-        if code == 0:  # it needed fewer changes this time
-            ground.drop(cli)
-            continue
+    numbers = ground.aimed(range(1, len(changes) + 1), most)
+    for cli, number, code, told in ground.each_doomed(numbers, ground.cli, "run", preset):
         with ground.campaign.case(f"SIGKILL while {phase_of(told)}", f"{kind}: {number}, {told}"):
             assert code == -9, code
             check_readable(cli)
@@ -150,7 +157,6 @@ def run_kills(ground: Ground, kind: str, most: int) -> None:
             check_same_run(cli.only_run(), alone.only_run())
             check_same_cache(cli.folder / "cache", alone.folder / "cache")
             check_nothing_left(cli)
-        ground.drop(cli)
     evaluate_kills(ground, alone)
 
 
@@ -208,43 +214,38 @@ def chain_kills(ground: Ground, kills: int) -> None:
             check_same_run(cli.only_run(), alone.only_run())
             details = ground.campaign.row("SIGKILL at random times, again and again").details
             details["kills"] = details.get("kills", 0) + link
-        ground.drop(cli)
+        cli.end()
 
 
 def queue_kills(ground: Ground, preset: Path, most: int) -> None:
     """Kill the command that trains the queue at its changes of the disk, mostly the queue's."""
     short = ["train.epochs=1"]
 
-    def queued() -> tuple[Cli, list[str]]:
+    def queued() -> Cli:
         cli = ground.cli()
-        ids = [new_run(cli.runs, load_experiment(str(preset), short)).name for _ in range(2)]
-        for run_id in ids:
-            Queue(cli.runs).add(run_id)
-        return cli, ids
+        for _ in range(2):
+            Queue(cli.runs).add(new_run(cli.runs, load_experiment(str(preset), short)).name)
+        return cli
 
-    alone, ids = queued()
-    changes = ground.changes(alone, "queue", "--train")
-    undisturbed = alone.runs / ids[0]
+    alone = queued()
+    command = ("queue", "--train")
+    changes = ground.changes(alone, *command)
+    undisturbed = alone.run_dirs()[0]
     own = [n for n, told in enumerate(changes, 1) if "/runs/.queue" in told]
     others = [n for n in range(1, len(changes) + 1) if n not in own]
-    for number in ground.aimed(own, most) + ground.aimed(others, max(1, most // 2)):
-        cli, ids = queued()
-        code, told = ground.doomed(cli, number, "queue", "--train")
-        if code == 0:  # it needed fewer changes this time
-            ground.drop(cli)
-            continue
+    numbers = ground.aimed(own, most) + ground.aimed(others, max(1, most // 2))
+    for cli, number, code, told in ground.each_doomed(numbers, queued, *command):
         with ground.campaign.case("SIGKILL while the queue is trained", f"{number}, {told}"):
             assert code == -9, code
             check_readable(cli)
-            cli("queue", "--train")
-            for run_id in ids:
+            cli(*command)
+            for run_dir in cli.run_dirs():
                 # One killed on its way out is finished, which going on refuses, and tidies up.
-                ended = cli.json("show", run_id)["status"] == "finished"
-                cli("resume", run_id, rc=2 if ended else 0)
-                check_same_run(cli.runs / run_id, undisturbed)
+                ended = cli.json("show", run_dir.name)["status"] == "finished"
+                cli("resume", run_dir.name, rc=2 if ended else 0)
+                check_same_run(run_dir, undisturbed)
             assert Queue(cli.runs).ids() == []
             check_nothing_left(cli)
-        ground.drop(cli)
 
 
 def main() -> None:

@@ -39,34 +39,25 @@ def kill_sweeps(ground: "Ground", preset: Path, most: int) -> None:
     alone = begun()
     changes = ground.changes(alone, *worker)
     expected = _trials(alone)
-    for number in ground.aimed(range(1, len(changes) + 1), most):
-        cli = begun()
-        code, told = ground.doomed(cli, number, *worker)
-        if code == 0:  # it needed fewer changes this time
-            ground.drop(cli)
-            continue
+    numbers = ground.aimed(range(1, len(changes) + 1), most)
+    for cli, number, code, told in ground.each_doomed(numbers, begun, *worker):
         with ground.campaign.case("SIGKILL in a sweep's worker", f"{number}, {told}"):
             assert code == -9, code
             check_readable(cli)
             cli("trials", "rates")
             cli(*worker)
             _check(cli, expected)
-        ground.drop(cli)
 
     # Its first changes: later it only looks at what its workers do.
-    for number in ground.aimed(range(1, 25), max(1, most // 5)):
-        cli = ground.cli()
-        code, told = ground.doomed(cli, number, "sweep", file, "--workers", "1")
-        if code == 0:  # it needed fewer changes this time
-            ground.drop(cli)
-            continue
+    numbers = ground.aimed(range(1, 25), max(1, most // 5))
+    command = ("sweep", file, "--workers", "1")
+    for cli, number, code, told in ground.each_doomed(numbers, ground.cli, *command):
         with ground.campaign.case("SIGKILL in a sweep's command", f"{number}, {told}"):
             assert code == -9, code
             check_readable(cli)
             cli("sweeps")
-            cli("sweep", file, "--workers", "1")
+            cli(*command)
             _check(cli, expected)
-        ground.drop(cli)
 
 
 def _trials(cli: "Cli") -> dict[int, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnn_core.errors import UserError
-from cnn_core.runs.directory import create_run, find_run, list_runs
+from cnn_core.runs.directory import check_own_files, create_run, find_run, list_runs
 from cnn_core.runs.index import run_rows
 from cnn_core.runs.lock import RunLock
 from cnn_core.runs.reader import read_summary
@@ -132,6 +132,13 @@ def test_rivals_for_a_run_leave_no_ghost_of_it(runs: Path, rival: str) -> None:
         if run.exists():  # the writer had it, and for longer than deleting waits
             delete_run(run)
         assert list(runs.iterdir()) == []
+
+
+def test_a_run_that_is_gone_has_no_files_to_check(runs: Path) -> None:
+    run = make(runs)
+    delete_run(run)
+    with pytest.raises(UserError, match="it was deleted"):
+        check_own_files(run)
 
 
 def test_a_lock_taken_after_the_deletion_makes_no_run(runs: Path) -> None:

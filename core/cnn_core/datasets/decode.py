@@ -36,6 +36,7 @@ FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 JPEG = ("JPEG", "MPO")
 _GREY_AT_ONCE = 1 << 20
 _SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+# ImageOps.exif_transpose also writes the EXIF data anew, and fails where they are broken.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

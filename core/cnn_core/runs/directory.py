@@ -98,18 +98,28 @@ def list_runs(runs_dir: Path) -> list[Path]:
 
 
 def check_own_files(run_dir: Path) -> None:
-    """Raise UserError where a part of a run is a link, a pipe or a device.
+    """Raise UserError where a part of a run is a link, a pipe or a device, or the run is gone.
 
     To write such a run would write or remove files elsewhere: whoever made it chose which.
     """
-    with os.scandir(run_dir) as entries:
-        for entry in entries:
-            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
-                what = "a link" if entry.is_symlink() else "no regular file"
-                raise UserError(
-                    f"run {printable(run_dir.name)}: {printable(entry.name)} in its folder is "
-                    f"{what}, through which nothing is written; put what belongs to the run there"
-                )
+    run = printable(run_dir.name)
+    try:
+        with os.scandir(run_dir) as entries:
+            others = [
+                entry
+                for entry in entries
+                if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False))
+            ]
+    except FileNotFoundError:
+        raise UserError(f"run {run}: it was deleted") from None
+    except OSError as error:
+        raise UserError(f"run {run}: can't be read: {error.strerror}") from error
+    if others:
+        what = "a link" if others[0].is_symlink() else "no regular file"
+        raise UserError(
+            f"run {run}: {printable(others[0].name)} in its folder is {what}, through which "
+            "nothing is written; put what belongs to the run there"
+        )
 
 
 def is_run_id(name: str) -> bool:

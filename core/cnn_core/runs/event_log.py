@@ -93,18 +93,13 @@ def last_event(path: Path) -> Event | None:
     Costs the same for a log of any length.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        end = _end_of_whole_lines(descriptor)
-        start = max(0, end - _BLOCK)
-        *_, line = os.pread(descriptor, end - start, start).splitlines() or [b""]
+        with open_regular(path) as file:
+            end = _end_of_whole_lines(file.fileno())
+            start = max(0, end - _BLOCK)
+            *_, line = os.pread(file.fileno(), end - start, start).splitlines() or [b""]
         return decode(line)[1]
     except (OSError, ValueError, RecursionError):
         return None
-    finally:
-        os.close(descriptor)
 
 
 def _end_of_whole_lines(descriptor: int) -> int:
