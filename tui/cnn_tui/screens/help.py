@@ -1,21 +1,28 @@
 """F1: what one can do here, with every key and the id by which it is remapped."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from cnn_tui.output import literal
 from cnn_tui.screens.page import Dialog, Page
 
 
 class Help(Dialog):
-    """Shows the page's own text and a table of the keys that were active when it was opened."""
+    """Shows the page's own text and a table of the keys that were active when it was opened.
+
+    Rich lays out both: Textual's Markdown makes a widget of each item, and takes twice as long.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,q", "cancel", "Close", id="help.close"),
@@ -35,12 +42,25 @@ class Help(Dialog):
                 if self._about_focus:
                     yield Static(literal(self._about_focus), classes="dialog-text")
                 if self._text:
-                    yield Markdown(self._text)
+                    accent = self.app.theme_variables["primary"]
+                    yield Static(_Prose(self._text, accent), classes="dialog-text")
                 yield Static(self._keys)
 
     def on_mount(self) -> None:
         """Let the arrows scroll."""
         self.query_one(VerticalScroll).focus()
+
+
+@dataclass(frozen=True)
+class _Prose:
+    """Markdown whose code has the colour of the theme, and no ground of its own."""
+
+    text: str
+    code_colour: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        with console.use_theme(Theme({"markdown.code": f"bold {self.code_colour}"})):
+            yield from console.render(Markdown(self.text), options)
 
 
 def _table_of_keys(page: Screen[object]) -> Table:
