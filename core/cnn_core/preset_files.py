@@ -129,6 +129,17 @@ def _override(table: dict[str, Any], item: str, overridden: dict[str, str]) -> s
     return put(table, ".".join(parts), option_value(value))
 
 
+def overrides_of(items: Sequence[str]) -> dict[str, Any]:
+    """Return ``section.key=value`` texts as values by dotted key; UserError for other texts."""
+    found: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not all(key.strip().split(".")):
+            raise UserError(f"--set {printable(item)}: expected SECTION.KEY=VALUE")
+        found[key.strip()] = option_value(value)
+    return found
+
+
 def option_value(text: str) -> Any:
     """Return what TOML takes a text of the command line for; the text itself if for nothing."""
     try:

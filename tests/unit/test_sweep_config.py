@@ -174,12 +174,12 @@ def test_an_unknown_sweep_names_the_nearest(write):
 def test_an_experiment_takes_the_values_and_the_tag(write):
     _, base = load_sweep(write(f"{HEAD}[parameters]\n{LR}"))
     settings = {"optim.lr": 0.25, "model.options.widths": [4, 8]}
-    experiment = experiment_of(base, settings, name="s-001", tag="s")
+    experiment = experiment_of(base, settings, name="s-001", tags=["s"])
     assert (experiment.optim.lr, experiment.name) == (0.25, "s-001")
     assert experiment.model.options["widths"] == [4, 8]
     assert "s" in experiment.tags
     with pytest.raises(UserError, match=r"optim\.lr: -1 should be greater than 0"):
-        experiment_of(base, {"optim.lr": -1}, name="s-001", tag="s")
+        experiment_of(base, {"optim.lr": -1}, name="s-001", tags=["s"])
 
 
 def test_a_sweep_is_begun_once_and_found_by_name_and_file(write, tmp_path):

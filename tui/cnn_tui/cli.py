@@ -22,6 +22,7 @@ from cnn_tui.commands import (
     predicting,
     queue,
     reporting,
+    reproducing,
     runs,
     serving,
     sweeping,
@@ -134,7 +135,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         training.unpause,
         queue.queue,
     ],
-    "Search": [sweeping.sweep, sweeping.sweeps, sweeping.trials],
+    "Search": [sweeping.sweep, sweeping.sweeps, sweeping.trials, reproducing.reproduce],
     "Runs": [runs.runs, runs.show, runs.compare],
     "Look inside": [
         evaluating.evaluate,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -65,20 +65,30 @@ def follow(events: Iterable[Event], display: Display) -> RunFinished:
     last: Event | None = None
     lost: OSError | None = None
     for event in events:
-        try:
-            display.show(event)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            if error.errno == errno.EIO:
-                leave_terminal()  # it hung up, and its signal is still to come
-            elif isinstance(display, JsonLines):  # all other lines are in the run's folder too
-                lost = lost or error
+        error = shown(event, display)
+        if isinstance(display, JsonLines):  # all other lines are in the run's folder too
+            lost = lost or error
         last = event
     assert isinstance(last, RunFinished)
     if lost is not None:
         raise lost
     return last
+
+
+def shown(event: Event, display: Display) -> OSError | None:
+    """Show an event, and return why that could not be written, if so.
+
+    BrokenPipeError is raised: who read it has left.
+    """
+    try:
+        display.show(event)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.errno != errno.EIO:
+            return error
+        leave_terminal()  # it hung up, and its signal is still to come
+    return None
 
 
 def exit_code(finished: RunFinished) -> int:
@@ -141,9 +151,20 @@ def narrate_abortion(run_dir: Path) -> None:
     narrate("aborted; to go on from the last checkpoint:", command=command)
 
 
+class Stoppable(Protocol):
+    """A training, or several one after another, that can be asked to stop with a checkpoint."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether that was asked for."""
+
+    def request(self, kind: Literal["stop"], /) -> object:
+        """Ask for it."""
+
+
 @contextmanager
 def stopping_on_signals(
-    control: Control, ranks: "Ranks | None" = None
+    control: Stoppable, ranks: "Ranks | None" = None
 ) -> Iterator[threading.Event]:
     """Let Ctrl-C, SIGTERM and schedulers ask for a stop with a checkpoint, and a Ctrl-C abort it.
 

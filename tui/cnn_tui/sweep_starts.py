@@ -27,7 +27,7 @@ def check_sweep(sweep: "Sweep", base: dict[str, Any], data_dir: Path, device: st
 
     settings = dict(sweep.set)
     settings |= {key: parameter.examples()[0] for key, parameter in sweep.parameters.items()}
-    experiment = experiment_of(base, settings, name=sweep.name, tag=sweep.name)
+    experiment = experiment_of(base, settings, name=sweep.name, tags=[sweep.name])
     check_startable(experiment, data_dir, device)
 
 

@@ -79,15 +79,15 @@ def to_sweep_toml(sweep: Sweep) -> str:
 
 
 def experiment_of(
-    base: dict[str, Any], settings: dict[str, Any], *, name: str, tag: str
+    base: dict[str, Any], settings: dict[str, Any], *, name: str, tags: Iterable[str]
 ) -> Experiment:
     """Return the preset's experiment with these values of its dotted keys.
 
-    ``tag`` is added to its tags. Raises UserError with all mistakes where they don't go together.
+    ``tags`` are added to its own. Raises UserError with all mistakes where they don't go together.
     """
     table, wrong = _changed(base, settings)
     table["name"] = name
-    table["tags"] = list(dict.fromkeys([*table.get("tags", []), tag]))
+    table["tags"] = list(dict.fromkeys([*table.get("tags", []), *tags]))
     if found := wrong + mistakes(table):
         raise UserError("; ".join(f"{item.key}: {item.value} {item.message}" for item in found))
     return resolved(Experiment.model_validate(table))

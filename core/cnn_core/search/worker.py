@@ -134,7 +134,7 @@ class Worker:
             self._folder.base,
             claim.settings,
             name=f"{sweep.name}-{claim.index + 1:03d}",
-            tag=sweep.name,
+            tags=[sweep.name],
         )
         return create_run(
             runs_dir,

@@ -1,0 +1,1 @@
+"""Studies: the rows of a published table, trained again and compared with what it reports."""

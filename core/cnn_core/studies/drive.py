@@ -1,0 +1,149 @@
+"""Trains what a study lacks, one run after another, until nothing is left or time is up."""
+
+import gc
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cnn_core.errors import CnnTuiError, UserError
+from cnn_core.file_lock import FileLock
+from cnn_core.runs.lock import RunHeldError, RunTakenError
+from cnn_core.runs.reader import read_summary
+from cnn_core.runs.session import check_startable, new_run, train_run
+from cnn_core.studies.matching import ENDED, Runs
+from cnn_core.studies.plan import Job
+from cnn_core.training.control import Control
+from cnn_core.training.events import Event, RunFinished
+
+_LOCK, _PATIENCE_S = ".studies.lock", 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobBegan:
+    """A job is trained from now on, by a run that may have begun before."""
+
+    job: Job
+    run_dir: Path
+    place: int
+    """Among all jobs, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job has an end, was left to be gone on with, or can't be done, which ``error`` tells."""
+
+    job: Job
+    status: str
+    error: str | None
+
+
+class Reproduction:
+    """Trains jobs in this process: what they share is loaded once."""
+
+    def __init__(
+        self,
+        runs_dir: Path,
+        jobs: Sequence[Job],
+        *,
+        data_dir: Path,
+        cache_dir: Path,
+        device: str,
+        budget_s: float | None = None,
+    ) -> None:
+        """With a budget, the run in training when it is used up is stopped with a checkpoint."""
+        self._runs_dir, self._jobs = runs_dir, jobs
+        self._data_dir, self._cache_dir, self._device = data_dir, cache_dir, device
+        self._until = None if budget_s is None else time.monotonic() + budget_s
+        self.why_not: dict[str, str] = {}
+        """Why arms, by their names, can't be trained here."""
+        self._control = Control()
+        self.stopping = False
+        """Whether no further job shall begin: asked for, or the time is up."""
+        self.failed = False
+        """Whether a training has failed."""
+
+    @property
+    def count(self) -> int:
+        """The number of jobs."""
+        return len(self._jobs)
+
+    def left(self) -> int:
+        """Return the number of jobs that can be done and have not ended."""
+        runs = Runs(self._runs_dir)
+        rows = [runs.of(job.experiment) for job in self._jobs if job.arm.name not in self.why_not]
+        return sum(row is None or row["status"] not in ENDED for row in rows)
+
+    def request(self, kind: Literal["stop"]) -> None:
+        """End the run in training with a checkpoint, and begin no other; for signals too."""
+        self.stopping = True
+        self._control.request(kind)
+
+    def work(self) -> Iterator[JobBegan | Event | JobEnded]:
+        """Train what has not ended yet; events are those of the run of the last JobBegan."""
+        for place, job in enumerate(self._jobs, start=1):
+            self._look_at_clock()
+            if self.stopping:
+                return
+            if job.arm.name not in self.why_not:
+                yield from self._train(job, place)
+                gc.collect()  # a network that is gone may hold a GPU's memory in cycles
+
+    def look(self) -> None:
+        """Find out which arms without a run can't be trained here, and train none."""
+        runs = Runs(self._runs_dir)
+        for arm in dict.fromkeys(job.arm.name for job in self._jobs):
+            job = next(job for job in self._jobs if job.arm.name == arm)
+            if runs.of(job.experiment) is None:
+                try:
+                    check_startable(job.experiment, self._data_dir, self._device)
+                except UserError as error:
+                    self.why_not[arm] = str(error)
+
+    def _train(self, job: Job, place: int) -> Iterator[JobBegan | Event | JobEnded]:
+        self._control = Control()
+        try:
+            if (run_dir := self._run_of(job)) is None:
+                return
+            yield JobBegan(job, run_dir, place)
+            for event in train_run(
+                run_dir,
+                self._control,
+                data_dir=self._data_dir,
+                cache_dir=self._cache_dir,
+                device=self._device,
+            ):
+                self._look_at_clock()
+                if isinstance(event, RunFinished) and event.mistake:
+                    self.why_not[job.arm.name] = event.error or ""
+                yield event
+            summary = read_summary(run_dir)
+        except (RunHeldError, RunTakenError) as error:
+            yield JobEnded(job, "running", str(error))
+        except UserError as error:  # of the preset or the data: other seeds would meet it too
+            self.why_not[job.arm.name] = str(error)
+            yield JobEnded(job, "impossible", str(error))
+        except (CnnTuiError, OSError) as error:
+            self.failed = True
+            yield JobEnded(job, "failed", str(error))
+        else:
+            self.failed |= summary["status"] == "failed" and job.arm.name not in self.why_not
+            yield JobEnded(job, summary["status"], summary["error"])
+
+    def _run_of(self, job: Job) -> Path | None:
+        """Return the run to train, made if it is not there; None where one has ended."""
+        row = Runs(self._runs_dir).of(job.experiment)
+        if row is None:
+            check_startable(job.experiment, self._data_dir, self._device)
+            self._runs_dir.mkdir(parents=True, exist_ok=True)
+            # Of several that reproduce the same, one makes the run.
+            with FileLock(self._runs_dir / _LOCK).held(_PATIENCE_S):
+                row = Runs(self._runs_dir).of(job.experiment)
+                if row is None:
+                    return new_run(self._runs_dir, job.experiment)
+        return None if row["status"] in ENDED else self._runs_dir / row["id"]
+
+    def _look_at_clock(self) -> None:
+        if self._until is not None and time.monotonic() >= self._until and not self.stopping:
+            self.request("stop")

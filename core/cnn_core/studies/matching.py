@@ -1,0 +1,40 @@
+"""The runs of a folder by what was trained: whoever made them, they serve a study."""
+
+from pathlib import Path
+
+import tomli
+
+from cnn_core.config import Experiment
+from cnn_core.files import to_json
+from cnn_core.preset_files import to_toml
+from cnn_core.runs.dotted import Document, flatten
+from cnn_core.runs.index import Row, run_rows
+
+ENDED = ("finished", "diverged")
+_ALIVE = ("running", "paused")
+# None of them changes what comes out of a training.
+_LABELS = ("name", "notes", "tags", "tracking")
+
+
+class Runs:
+    """The runs that are there now, by their settings."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        """Read the rows once; raises UserError if the folder can't be read."""
+        self._rows: dict[str, list[Row]] = {}
+        for row in run_rows(runs_dir):
+            self._rows.setdefault(_key(row["config"]), []).append(row)
+
+    def of(self, experiment: Experiment) -> Row | None:
+        """Return the run that got furthest with an experiment, one that ended before all others."""
+        rows = self._rows.get(_key(tomli.loads(to_toml(experiment))), [])
+        return max(
+            rows,
+            key=lambda row: (row["status"] in ENDED, row["status"] in _ALIVE, row["epoch"]),
+            default=None,
+        )
+
+
+def _key(config: Document) -> str:
+    settings = {key: value for key, value in config.items() if key not in _LABELS}
+    return to_json(sorted(flatten(settings).items()))

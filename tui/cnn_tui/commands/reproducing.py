@@ -1,0 +1,160 @@
+"""reproduce: the rows of a published table, trained again."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnn_core.locations import cache_dir, expanded
+from cnn_tui.options import DataDir, Device, Json, RunsDir, Settings
+from cnn_tui.output import narrate, print_json, print_table, working
+
+if TYPE_CHECKING:
+    from cnn_core.studies.drive import Reproduction
+    from cnn_core.studies.study_config import Settings as Changes
+    from cnn_core.studies.study_config import Study
+
+STUDIES = "studies"
+
+
+def reproduce(
+    settings: Settings,
+    runs_dir: RunsDir,
+    data_dir: DataDir,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="STUDY", help="A study file or the name of a shipped one.", show_default=False
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ROW", help="Only this row; may be repeated."),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget", metavar="MINUTES", min=0, help="Stop after so long; 0 only writes tables."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", metavar="N", min=1, max=1000, help="Trainings of each arm."),
+    ] = None,
+    reduced: Annotated[
+        bool,
+        typer.Option("--reduced", help="As the study says for machines without a GPU."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="Where to write; default: RUNS/studies/STUDY."
+        ),
+    ] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train the rows of a published table again, and write ours beside what it reports.
+
+    Runs that are there serve; Ctrl-C or the end of the budget stops the one in training with a
+    checkpoint, and the same command goes on. Without STUDY those that come with the program are
+    listed.
+    """
+    if name is None:
+        _list_shipped(as_json=as_json)
+        return
+    from cnn_core.preset_files import overrides_of
+    from cnn_core.studies.study_files import find_study, load_study
+
+    path = find_study(name)
+    study = load_study(path)
+    changes = overrides_of(settings)
+    with working("loading torch"):
+        from cnn_core.studies.drive import Reproduction
+        from cnn_core.studies.plan import jobs_of, plan
+        from cnn_core.studies.results import collect
+        from cnn_core.studies.tables import study_notes, study_table
+        from cnn_core.studies.write import write_study
+
+        arms = plan(
+            study, path.parent, only=only or (), reduced=reduced, seeds=seeds, settings=changes
+        )
+    work = Reproduction(
+        runs_dir,
+        jobs_of(arms),
+        data_dir=data_dir,
+        cache_dir=cache_dir(),
+        device=device,
+        budget_s=None if budget is None else 60 * budget,
+    )
+    if budget == 0:
+        work.look()
+    signalled = budget != 0 and _train(work)
+    document = collect(study, arms, runs_dir, work.why_not)
+    folder = expanded(str(out)) if out else runs_dir / STUDIES / _folder(study, reduced, changes)
+    files = write_study(document, folder)
+    if as_json:
+        print_json(document)
+    else:
+        table = study_table(document)
+        right = [table.columns[place] for place in table.right]
+        print_table(table.columns, table.rows, right=right, fold=["what", "arm", "changed"])
+        for note in study_notes(document):
+            narrate(note)
+    narrate(f"wrote {len(files)} files to {folder}")
+    if signalled:
+        raise typer.Exit(130)
+    if left := work.left():
+        narrate(f"{left} trainings are left: the same command goes on")
+    raise typer.Exit(1 if work.failed else 0)
+
+
+def _train(work: "Reproduction") -> bool:
+    """Train and tell; return whether a signal ended it."""
+    from cnn_core.studies.drive import JobBegan, JobEnded
+    from cnn_tui.headless import LiveProgress, PlainLines, shown, stopping_on_signals
+
+    with stopping_on_signals(work) as signalled, ExitStack() as shows:
+        display: LiveProgress | PlainLines = PlainLines()
+        for told in work.work():
+            match told:
+                case JobBegan(job, run_dir, place):
+                    seed = f", training {job.seed + 1}" if job.seed else ""
+                    narrate(f"{place} of {work.count}: {job.arm.name}{seed} ({run_dir.name})")
+                    bar = shows.enter_context(LiveProgress()) if sys.stderr.isatty() else None
+                    display = bar or PlainLines()
+                case JobEnded(job, status, error):
+                    shows.close()
+                    why = f": {error}" if error else ""
+                    narrate(f"{job.arm.name}: {status}{why}")
+                case event:
+                    shown(event, display)
+    return signalled.is_set()
+
+
+def _folder(study: "Study", reduced: bool, changes: "Changes") -> str:
+    """Return where tables lie that must not be taken for others of the study."""
+    parts = [study.name, *(["reduced"] if reduced else []), *(["changed"] if changes else [])]
+    return "-".join(parts)
+
+
+def _list_shipped(*, as_json: bool) -> None:
+    from cnn_core.studies.study_files import load_study, shipped_studies
+
+    rows = [
+        {
+            "name": study.name,
+            "title": study.title,
+            "rows": [row.id for row in study.rows],
+            "path": str(path),
+        }
+        for path in shipped_studies().values()
+        for study in [load_study(path)]
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [[row["name"], str(len(row["rows"])), row["title"]] for row in rows]
+    print_table(["name", "rows", "title"], cells, right=["rows"], fold=["title"])
