@@ -132,6 +132,16 @@ def test_find_by_id_prefix_and_path(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert find_run(runs, ".") == second
 
 
+def test_find_by_the_name_in_the_id(tmp_path: Path) -> None:
+    first, second = make(tmp_path, "frozen head"), make(tmp_path, "scratch")
+    assert find_run(tmp_path, "frozen head") == find_run(tmp_path, "frozen-head") == first
+    assert find_run(tmp_path, "scratch") == second
+    again = make(tmp_path, "scratch")
+    with pytest.raises(UserError, match=again.name) as error:
+        find_run(tmp_path, "scratch")
+    assert second.name in str(error.value)
+
+
 def test_last_is_the_one_created_last(tmp_path: Path) -> None:
     """Also within one second, where the ids are in the order of their random digits."""
     made = [make(tmp_path) for _ in range(5)]

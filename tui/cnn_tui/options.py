@@ -59,7 +59,9 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON on stdout, and no
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A run: its id, the start of one, a path, or last.", show_default=False
+        metavar="RUN",
+        help="A run: its id, the start of one, the name in it, a path, or last.",
+        show_default=False,
     ),
 ]
 PresetName = Annotated[

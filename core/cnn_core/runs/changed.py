@@ -4,11 +4,9 @@ from functools import lru_cache
 from typing import Any
 
 from cnn_core.files import to_json
+from cnn_core.runs.directory import name_in
 from cnn_core.runs.dotted import flatten, value_at
 from cnn_core.runs.summary_state import LABELS
-
-# The name in an id stays as the run was made, whatever it is called later.
-_ID_BEFORE_NAME, _ID_AFTER_NAME = len("20260101-000000-"), -len("-0000")
 
 
 def changed_settings(
@@ -20,7 +18,8 @@ def changed_settings(
     defaults. The first call reads the models of the configuration, which takes 0.1 s.
     """
     config = document["config"]
-    name = document["id"][_ID_BEFORE_NAME:_ID_AFTER_NAME] if preset else ""
+    # The name in an id stays as the run was made, whatever it is called later.
+    name = name_in(document["id"]) if preset else ""
     wanted = (value_at(config, "data.dataset"), value_at(config, "model.backbone"))
     against, settings = _base(name, *(str(name) for name in wanted))
     own = flatten(config)

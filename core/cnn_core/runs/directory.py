@@ -20,7 +20,7 @@ from cnn_core.runs.reader import CONFIG, ENVIRONMENT, SUMMARY, parse_config, rea
 from cnn_core.runs.requests import CONTROL
 from cnn_core.runs.summary_state import RunSummary
 
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[A-Za-z0-9._-]+-[0-9a-f]{4}")
+_RUN_ID = re.compile(r"\d{8}-\d{6}-([A-Za-z0-9._-]+)-[0-9a-f]{4}")
 _SLUG_LENGTH = 48
 _SHOWN = 8
 
@@ -127,8 +127,14 @@ def is_run_id(name: str) -> bool:
     return _RUN_ID.fullmatch(name) is not None
 
 
+def name_in(run_id: str) -> str:
+    """Return the part of an id that is the name the run was made with; empty if it is no id."""
+    found = _RUN_ID.fullmatch(run_id)
+    return found[1] if found else ""
+
+
 def find_run(runs_dir: Path, reference: str) -> Path:
-    """Return the run that is meant by an id, the start of one, a path, or ``last``.
+    """Return the run that is meant by an id, the start of one, the name in it, a path, or ``last``.
 
     Raises UserError with the nearest ids if there is none, or with the candidates if several.
     """
@@ -138,7 +144,11 @@ def find_run(runs_dir: Path, reference: str) -> Path:
         return max(runs.values(), key=lambda path: (read_created(path) or 0.0, path.name))
     if reference in runs:
         return runs[reference]
-    matches = [name for name in runs if reference and name.startswith(reference)]
+    matches = [
+        run_id
+        for run_id in runs
+        if reference and (run_id.startswith(reference) or name_in(run_id) == _slug(reference))
+    ]
     if len(matches) == 1:
         return runs[matches[0]]
     shown = printable(reference)
