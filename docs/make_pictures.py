@@ -100,7 +100,7 @@ def make_sweep(runs_dir: Path, cache_dir: Path) -> None:
         claim = study.claim()
         assert claim is not None
         name = f"{folder.sweep.name}-{number:03d}"
-        experiment = experiment_of(folder.base, claim.settings, name=name, tag=folder.sweep.name)
+        experiment = experiment_of(folder.base, claim.settings, name=name, tags=[folder.sweep.name])
         made = create_run(runs_dir, name, to_toml(experiment), {"host": "laptop", "user": "you"})
         for _ in train_run(made, Control(), data_dir=cache_dir, cache_dir=cache_dir, device="cpu"):
             pass

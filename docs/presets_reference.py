@@ -94,6 +94,8 @@ def _values(annotation: Any) -> str:
         if hasattr(annotation, "__metadata__"):
             return _values(arguments[0])
         return " or ".join(_values(item) for item in arguments if item is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     names = {str: "text", int: "integer", float: "number", bool: "true, false", Any: "anything"}
     return names.get(annotation, "")
 

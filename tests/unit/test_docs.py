@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("page", ["presets", "reliability", "sweeps"])
+@pytest.mark.parametrize("page", ["presets", "reliability", "results", "studies", "sweeps"])
 def test_pages_made_by_scripts_are_up_to_date(page: str):
     made = subprocess.run(
         [sys.executable, f"docs/{page}_reference.py"],
