@@ -47,16 +47,16 @@ TOML file:
 ## What happens
 
 - **A run is found by its settings:** one that has ended with the same ones, seed included, serves,
-  whatever it is called and whoever trained it; one that was stopped or killed is gone on with; else
-  a new one is made, tagged with the study and the row. There is nothing else to keep, so an
+  whatever it is called and whoever trained it; one that was stopped or killed is gone on with;
+  else a new one is made, tagged with the study and the row. There is nothing else to keep, so an
   interrupted study goes on where it stopped, and rows that share an arm train it once.
-- **The first training of every arm comes before any second one,** so that a budget that is too small
-  for all seeds still gives a whole table.
-- **`--budget MINUTES`** stops the run in training with a checkpoint when the time is up; `--budget 0`
-  trains nothing and writes the tables of what is there. Ctrl-C stops as everywhere.
+- **The first training of every arm comes before any second one,** so that a budget that is too
+  small for all seeds still gives a whole table.
+- **`--budget MINUTES`** stops the run in training with a checkpoint when the time is up; `--budget
+  0` trains nothing and writes the tables of what is there. Ctrl-C stops as everywhere.
 - **Seeds** are the preset's own and those that follow it. The split stays (`data.split_seed`).
-- **What can't be trained here,** for want of data or weights, is told once below the table, with what
-  is missing; all else goes on.
+- **What can't be trained here,** for want of data or weights, is told once below the table, with
+  what is missing; all else goes on.
 - **Several commands** may train one study in one folder of runs: what one has in training, others
   pass over.
 
