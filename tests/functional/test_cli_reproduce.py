@@ -89,4 +89,6 @@ def test_studies_are_listed_and_mistakes_told(cli, study):
     told = cli("reproduce", study(), "--set", "optim.lr", rc=2).stderr
     assert "expected SECTION.KEY=VALUE" in told
     assert "row D.1: optim.lr" in cli("reproduce", "D.toml", "--set", "optim.lr=-1", rc=2).stderr
+    missing = cli("reproduce", "D.toml", "--only", "D.2", rc=2).stderr
+    assert "data set 'cifar100' not found" in missing
     assert cli.run_dirs() == []

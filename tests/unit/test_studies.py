@@ -12,7 +12,7 @@ from cnn_core.errors import UserError
 from cnn_core.preset_files import to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.writer import RunWriter
-from cnn_core.studies.plan import PlannedArm, jobs_of, plan
+from cnn_core.studies.plan import PlannedArm, jobs_of, only_rows, plan
 from cnn_core.studies.results import collect
 from cnn_core.studies.study_config import Study
 from cnn_core.studies.study_files import find_study, load_study, shipped_studies
@@ -152,7 +152,7 @@ def test_what_is_smaller_is_told_and_the_command_line_has_the_last_word(
 
 def test_a_grid_gives_an_arm_for_each_of_its_points():
     path = find_study("S4")
-    arms = plan(load_study(path), path.parent, only=["S4.7"])
+    arms = plan(only_rows(load_study(path), ["S4.7"]), path.parent)
     assert [arm.label for arm in arms] == [f"dropout {tenth / 10:g}" for tenth in range(1, 10)]
     assert [arm.experiments[0].model.dropout for arm in arms] == [
         pytest.approx(tenth / 10) for tenth in range(1, 10)
@@ -161,7 +161,7 @@ def test_a_grid_gives_an_arm_for_each_of_its_points():
 
 def test_mistakes_are_told_with_their_places(study: Study, tmp_path: Path):
     with pytest.raises(UserError, match=r"no row 'D\.9'; did you mean 'D"):
-        plan(study, tmp_path, only=["D.9"])
+        only_rows(study, ["D.9"])
     told = mistakes_of(
         tmp_path,
         'title = "x"\n[[rows]]\nid = "a b"\nwhat = "w"\n[[rows]]\nid = "b"\nwhat = "w"\n'
@@ -204,6 +204,15 @@ def test_tables_give_mean_and_deviation_of_the_trainings_that_ended(study: Study
         "D.3: the report says: they look like edges",
         "D.3: filters: cnn-tui filters last --out filters.png",
     ]
+
+
+def test_one_that_diverged_at_once_is_told(study: Study, tmp_path: Path):
+    arms = plan(study, tmp_path)
+    experiment = arms[1].experiments[0]
+    with RunWriter(create_run(tmp_path / "runs", "x", to_toml(experiment), {})) as writer:
+        writer.write(RunFinished(status="diverged", error="the loss is NaN"))
+    told = study_notes(collect(study, arms, tmp_path / "runs", {}))
+    assert any(note.startswith("D.1 slow: diverged after epoch 0") for note in told)
 
 
 def test_what_is_missing_is_told_once(study: Study, tmp_path: Path):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from cnn_core.errors import CnnTuiError, UserError
-from cnn_core.file_lock import FileLock
+from cnn_core.file_lock import FileLock, HeldError
 from cnn_core.runs.lock import RunHeldError, RunTakenError
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import check_startable, new_run, train_run
@@ -65,6 +65,12 @@ class Reproduction:
         """Whether a training has failed."""
 
     @property
+    def is_impossible(self) -> bool:
+        """Whether no arm at all can be trained here."""
+        names = {job.arm.name for job in self._jobs}
+        return bool(names) and names <= self.why_not.keys()
+
+    @property
     def count(self) -> int:
         """The number of jobs."""
         return len(self._jobs)
@@ -93,16 +99,17 @@ class Reproduction:
     def look(self) -> None:
         """Find out which arms without a run can't be trained here, and train none."""
         runs = Runs(self._runs_dir)
-        for arm in dict.fromkeys(job.arm.name for job in self._jobs):
-            job = next(job for job in self._jobs if job.arm.name == arm)
+        for name, job in {job.arm.name: job for job in self._jobs}.items():
             if runs.of(job.experiment) is None:
                 try:
                     check_startable(job.experiment, self._data_dir, self._device)
                 except UserError as error:
-                    self.why_not[arm] = str(error)
+                    self.why_not[name] = str(error)
 
     def _train(self, job: Job, place: int) -> Iterator[JobBegan | Event | JobEnded]:
         self._control = Control()
+        if self.stopping:  # asked for just before there was this control
+            return
         try:
             if (run_dir := self._run_of(job)) is None:
                 return
@@ -119,7 +126,7 @@ class Reproduction:
                     self.why_not[job.arm.name] = event.error or ""
                 yield event
             summary = read_summary(run_dir)
-        except (RunHeldError, RunTakenError) as error:
+        except (HeldError, RunHeldError, RunTakenError) as error:
             yield JobEnded(job, "running", str(error))
         except UserError as error:  # of the preset or the data: other seeds would meet it too
             self.why_not[job.arm.name] = str(error)

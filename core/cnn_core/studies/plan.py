@@ -48,32 +48,35 @@ class Job:
         return self.arm.experiments[self.seed]
 
 
-def plan(
-    study: Study,
-    folder: Path,
-    *,
-    only: Sequence[str] = (),
-    reduced: bool = False,
-    seeds: int | None = None,
-    settings: Settings | None = None,
-) -> list[PlannedArm]:
-    """Return the arms of a study whose file lies in ``folder``, or of its rows ``only``.
-
-    With ``reduced`` they are changed as the file says for small machines, and then all by
-    ``settings``. Raises UserError where a row is unknown, or where a preset, a sweep or their
-    values are wrong, naming the row.
-    """
+def only_rows(study: Study, names: Sequence[str]) -> Study:
+    """Return the study with these rows of it only; UserError where one is unknown."""
     rows = {row.id: row for row in study.rows}
-    for name in only:
+    for name in names:
         if name not in rows:
             raise UserError(
                 f"study {study.name}: no row '{printable(name)}'{did_you_mean(name, rows)}"
             )
+    return study.model_copy(update={"rows": [row for row in study.rows if row.id in names]})
+
+
+def plan(
+    study: Study,
+    folder: Path,
+    *,
+    reduced: bool = False,
+    seeds: int | None = None,
+    settings: Settings | None = None,
+) -> list[PlannedArm]:
+    """Return the arms of a study whose file lies in ``folder``.
+
+    With ``reduced`` they are changed as the file says for small machines, and then all by
+    ``settings``. Raises UserError where a preset, a sweep or their values are wrong, naming the
+    row.
+    """
     count = seeds or study.seeds
     return [
         planned
         for row in study.rows
-        if not only or row.id in only
         for arm in row.arms
         for planned in _planned(study, row, arm, folder, reduced, count, settings or {})
     ]

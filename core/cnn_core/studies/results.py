@@ -8,7 +8,7 @@ from cnn_core.backbones.network import build_network
 from cnn_core.config import Model
 from cnn_core.runs.dotted import Document, value_at
 from cnn_core.runs.reader import read_summary
-from cnn_core.studies.matching import Runs
+from cnn_core.studies.matching import ENDED, Runs
 from cnn_core.studies.plan import PlannedArm
 from cnn_core.studies.study_config import Layers, Study
 from cnn_core.summary import summarize
@@ -19,13 +19,12 @@ _HISTORY = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc")
 def collect(
     study: Study, arms: Sequence[PlannedArm], runs_dir: Path, why_not: Mapping[str, str]
 ) -> Document:
-    """Return what the runs of a folder tell of the rows that are planned.
+    """Return what the runs of a folder tell of a study whose arms these are.
 
-    ``why_not`` tells by the name of an arm why it can't be trained here. Rows without arms hold a
-    command. Figures are those of a run's summary by dotted key; accuracies are fractions.
+    ``why_not`` tells by the name of an arm why it can't be trained here. Figures are those of a
+    run's summary by dotted key; accuracies are fractions.
     """
     runs = Runs(runs_dir)
-    planned = {arm.row.id for arm in arms}
     rows = [
         {
             "id": row.id,
@@ -41,7 +40,6 @@ def collect(
             ],
         }
         for row in study.rows
-        if row.id in planned or not row.arms
     ]
     return {"study": study.name, "title": study.title, "rows": rows}
 
@@ -73,7 +71,7 @@ def _of_runs(arm: PlannedArm, runs: Runs, runs_dir: Path, why_not: str | None) -
     found = []
     for seed, experiment in enumerate(arm.experiments):
         row = runs.of(experiment)
-        if row is not None and row["epoch"]:
+        if row is not None and (row["epoch"] or row["status"] in ENDED):
             found.append(_run(arm, seed, read_summary(runs_dir / row["id"])))
         elif row is not None and row["error"]:
             why_not = why_not or row["error"]
@@ -104,6 +102,7 @@ def _arm(arm: PlannedArm, why_not: str | None, runs: list[Document]) -> Document
         "changed": arm.changed,
         "reported": arm.reported,
         "wanted": max(1, len(arm.experiments)),
-        "why_not": why_not,
+        # Tables go to others, whose home is elsewhere.
+        "why_not": why_not and why_not.replace(str(Path.home()), "~"),
         "runs": runs,
     }

@@ -73,14 +73,14 @@ def reproduce(
     changes = overrides_of(settings)
     with working("loading torch"):
         from cnn_core.studies.drive import Reproduction
-        from cnn_core.studies.plan import jobs_of, plan
+        from cnn_core.studies.plan import jobs_of, only_rows, plan
         from cnn_core.studies.results import collect
         from cnn_core.studies.tables import study_notes, study_table
         from cnn_core.studies.write import write_study
+        from cnn_tui.headless import EXIT_CODES, MISTAKE
 
-        arms = plan(
-            study, path.parent, only=only or (), reduced=reduced, seeds=seeds, settings=changes
-        )
+        study = only_rows(study, only) if only else study
+        arms = plan(study, path.parent, reduced=reduced, seeds=seeds, settings=changes)
     work = Reproduction(
         runs_dir,
         jobs_of(arms),
@@ -91,7 +91,11 @@ def reproduce(
     )
     if budget == 0:
         work.look()
-    signalled = budget != 0 and _train(work)
+    try:
+        signalled = budget != 0 and _train(work)
+    except KeyboardInterrupt:
+        narrate("aborted; the same command goes on from the last checkpoint")
+        raise typer.Exit(EXIT_CODES["stopped"]) from None
     document = collect(study, arms, runs_dir, work.why_not)
     folder = expanded(str(out)) if out else runs_dir / STUDIES / _folder(study, reduced, changes)
     files = write_study(document, folder)
@@ -105,7 +109,9 @@ def reproduce(
             narrate(note)
     narrate(f"wrote {len(files)} files to {folder}")
     if signalled:
-        raise typer.Exit(130)
+        raise typer.Exit(EXIT_CODES["stopped"])
+    if work.is_impossible:
+        raise typer.Exit(MISTAKE)
     if left := work.left():
         narrate(f"{left} trainings are left: the same command goes on")
     raise typer.Exit(1 if work.failed else 0)
