@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tomli
 import tomli_w
 
+from cnn_core import toml_text
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import resolved_image_size
 from cnn_core.errors import UserError, did_you_mean, first_line, printable
@@ -114,7 +114,7 @@ def resolved(experiment: Experiment) -> Experiment:
 def parse_toml(path: Path, text: str) -> dict[str, Any]:
     """Return a file's table; UserError with the place where it is not valid TOML."""
     try:
-        return tomli.loads(text)
+        return toml_text.parse(text)
     except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
         raise UserError(f"{printable(path)}: not valid TOML: {first_line(error)}") from error
 
@@ -143,7 +143,7 @@ def overrides_of(items: Sequence[str]) -> dict[str, Any]:
 def option_value(text: str) -> Any:
     """Return what TOML takes a text of the command line for; the text itself if for nothing."""
     try:
-        return tomli.loads(f"value = {text}")["value"]
+        return toml_text.parse(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         return text
 

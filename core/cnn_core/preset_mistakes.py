@@ -164,10 +164,7 @@ def _literals(context: dict[str, Any]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    try:
-        return clipped(printable(repr(value)))
-    except ValueError:  # written in hexadecimal, a number may have more digits than Python shows
-        return "a number of thousands of digits"
+    return clipped(printable(repr(value)))
 
 
 def clipped(text: str, longest: int = 60) -> str:

@@ -177,11 +177,23 @@ def two_builders(cli: Cli, *, kill: bool) -> None:
         'name = "images"\n[data]\ndataset = "folder"\nimage_size = 96\n[model]\nbackbone = "cnn"\n'
         "options = {widths = [4]}\n[train]\nepochs = 1\n"
     )
-    first = start(cli, "run", preset, "--set", "data.limit=1500", "--set", "seed=1")
     cache = cli.folder / "cache"
-    cli.wait_for(lambda: list(cache.glob("*.part")))
+
+    def begun() -> Forked:
+        process = start(cli, "run", preset, "--set", "data.limit=1500", "--set", "seed=1")
+        cli.wait_for(lambda: list(cache.glob("*.part")))
+        return process
+
+    first = begun()
     if kill:
         first.send_signal(signal.SIGSTOP)  # until the other one waits
+        while not list(cache.glob("*.part")):  # it was done just before
+            first.kill()
+            first.wait()
+            shutil.rmtree(cache)
+            shutil.rmtree(cli.runs)
+            first = begun()
+            first.send_signal(signal.SIGSTOP)
     second = start(cli, "run", preset, "--set", "data.limit=1500", "--set", "seed=2")
     if kill:
         run_dir = cli.wait_for(lambda: cli.run_dirs()[1:] or None)[0]

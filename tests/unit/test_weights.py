@@ -20,6 +20,10 @@ from cnn_core.backbones.network import Network, build_network
 from cnn_core.backbones.timm_names import timm_names
 from cnn_core.config import Model
 from cnn_core.errors import UserError
+from cnn_core.preset_files import load_experiment
+from cnn_core.training.control import Control
+from cnn_core.training.engine import Places, stream
+from cnn_core.training.events import Preparing, RunFinished
 
 OPTIONS = {"widths": [4, 8], "batch_norm": True}
 
@@ -357,6 +361,24 @@ def test_imagenet_weights_from_a_package():
     with torch.no_grad():
         expected = reference.eval()(images_NCHW)
         assert torch.equal(network.module.eval()(images_NCHW), expected)
+
+
+def test_who_lacks_weights_learns_of_it_before_images_are_decoded(tmp_path, monkeypatch):
+    def unreachable(*_args, **_keys):
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", unreachable)
+    model = Model(backbone="resnet18", weights="imagenet")
+    experiment = load_experiment("digits").model_copy(update={"model": model})
+    places = Places(run_dir=tmp_path / "run", data_dir=tmp_path, cache_dir=tmp_path / "cache")
+    told, *_, finished = stream(experiment, Control(), places, device="cpu")
+    assert isinstance(told, Preparing)
+    assert told.what == "downloading the imagenet weights of resnet18"
+    assert isinstance(finished, RunFinished)
+    assert finished.mistake
+    assert "could not be downloaded" in (finished.error or "")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_timm_without_a_network(monkeypatch):

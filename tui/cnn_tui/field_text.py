@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-import tomli
 import tomli_w
 
+from cnn_core import toml_text
 from cnn_core.errors import UserError, printable
 from cnn_tui.form_fields import FormField
 
@@ -57,8 +57,8 @@ def from_text(field: FormField, text: str) -> Any:
     if not stripped.startswith(opening):
         stripped = f"{opening}{stripped}{closing}"
     try:
-        return tomli.loads(f"value = {stripped}")["value"]
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+        return toml_text.parse(f"value = {stripped}")["value"]
+    except (ValueError, RecursionError) as error:
         told = re.sub(r" \(at .*\)$", "", str(error))
         raise UserError(f"not valid TOML: {printable(told)}") from error
 

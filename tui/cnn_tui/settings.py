@@ -14,9 +14,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import tomli
 from platformdirs import user_config_path
 
+from cnn_core import toml_text
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.locations import expanded
@@ -43,12 +43,12 @@ def read_config(folder: Path) -> Config:
     """Return what ``config.toml`` sets; UserError names the key that is wrong."""
     path = folder / "config.toml"
     try:
-        table = tomli.loads(path.read_text(encoding="utf-8"))
+        table = toml_text.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Config()
     except OSError as error:
         raise UserError(f"{printable(path)}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{printable(path)}: not valid TOML: {printable(error)}") from error
     known = [field.name for field in dataclasses.fields(Config)]
     for key, value in table.items():

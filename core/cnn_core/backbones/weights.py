@@ -15,6 +15,7 @@ from cnn_core.backbones.catalog import Backbone, no_such_weights
 from cnn_core.backbones.structure import Network, Request, under
 from cnn_core.errors import UserError, printable
 from cnn_core.locations import expanded
+from cnn_core.progress import Progress, Work
 
 # Where checkpoints keep the network's own tensors beside the optimizer's and others.
 _KEYS = ("model", "state_dict")
@@ -46,6 +47,17 @@ def named_tensors(backbone: Backbone, request: Request) -> Source:
         return Source(f"{request.weights} weights of {backbone.name}", known.tensors(request))
     file = weights_file(backbone, request.weights)
     return Source(f"weights in {printable(file)}", read_tensors(file))
+
+
+def fetch_weights(backbone: Backbone, request: Request) -> Work[None]:
+    """Download weights that are asked for by name and are not here yet; UserError if in vain.
+
+    So that who lacks them learns of it before images are decoded, and who has them coming is told.
+    """
+    known = backbone.weights.get(request.weights)
+    if known is not None and known.place() == "network":
+        yield Progress(f"downloading the {request.weights} weights of {backbone.name}", 0, 0)
+        known.tensors(request)
 
 
 def load_weights(

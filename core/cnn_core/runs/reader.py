@@ -7,8 +7,7 @@ from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, TypeGuard, get_args
 
-import tomli
-
+from cnn_core import toml_text
 from cnn_core.errors import UserError, printable
 from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import NON_FINITE, restore_numbers
@@ -39,7 +38,7 @@ def read_config_table(run_dir: Path) -> dict[str, Any]:
     """Return the run's resolved preset as TOML has it, dates included; UserError as above."""
     path = run_dir / CONFIG
     try:
-        return tomli.loads(read_regular(path).decode())
+        return toml_text.parse(read_regular(path).decode())
     except FileNotFoundError:
         raise UserError(f"{printable(run_dir)}: not a run: it has no {CONFIG}") from None
     except OSError as error:
@@ -50,7 +49,7 @@ def read_config_table(run_dir: Path) -> dict[str, Any]:
 
 def parse_config(text: str) -> dict[str, Any]:
     """Return TOML as dicts that JSON can hold (dates become text); ValueError if it is none."""
-    return _plain(tomli.loads(text))
+    return _plain(toml_text.parse(text))
 
 
 def read_labels(run_dir: Path) -> dict[str, Any]:

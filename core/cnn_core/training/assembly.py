@@ -1,21 +1,38 @@
-"""The network of a run, and what its checkpoints and caches say of where they are from."""
+"""What a run is put together from, and what its checkpoints and caches say of that."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cnn_core.backbones.catalog import normalization_warning
+from cnn_core.backbones.catalog import BACKBONES, normalization_warning
 from cnn_core.backbones.network import build_network
-from cnn_core.backbones.structure import Network
+from cnn_core.backbones.structure import Network, Request
+from cnn_core.backbones.weights import fetch_weights
 from cnn_core.config import Experiment
 from cnn_core.datasets.decode import DECODER_VERSION
-from cnn_core.datasets.prepare import Prepared
+from cnn_core.datasets.prepare import Prepared, prepare
 from cnn_core.freezing import apply_freezing, train_mode
+from cnn_core.progress import Work
 from cnn_core.training.batches import Batches
 from cnn_core.training.events import Event, Notice
 from cnn_core.training.whitening import whiten
+
+
+def weights_and_data(
+    config: Experiment, data_dir: Path, cache_dir: Path, *, from_scratch: bool
+) -> Work[Prepared]:
+    """Download what weights are not here, then open the data set, decoding it the first time.
+
+    Without ``from_scratch`` a checkpoint will give every weight, and nothing is downloaded.
+    """
+    if from_scratch:
+        assert config.data.image_size is not None
+        request = Request(config.data.image_size, weights=config.model.weights)
+        yield from fetch_weights(BACKBONES[config.model.backbone], request)
+    return (yield from prepare(config.data, data_dir, cache_dir))
 
 
 def network_to_train(

@@ -11,14 +11,15 @@ import torch
 
 from cnn_core.backbones.structure import Network
 from cnn_core.config import Experiment
-from cnn_core.datasets.prepare import Prepared, prepare
+from cnn_core.datasets.prepare import Prepared
 from cnn_core.errors import UserError, is_out_of_memory
 from cnn_core.freezing import count_parameters
 from cnn_core.training.advice import divergence_advice, failure_text, memory_advice
-from cnn_core.training.assembly import identity, images_key, network_to_train
+from cnn_core.training.assembly import identity, images_key, network_to_train, weights_and_data
 from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import (
     State,
+    checkpoint_path,
     load_furthest,
     remove_partial_checkpoints,
     save_initial_filters,
@@ -177,9 +178,13 @@ class _Session:
         return "finished"
 
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
-        """Open the data set; return None where a stop is asked for meanwhile."""
-        config, places = self._config, self._places
-        work = prepare(config.data, places.data_dir, places.cache_dir)
+        """Get weights and data set; return None where a stop is asked for meanwhile."""
+        places = self._places
+        begun = self._ranks.first and checkpoint_path(places.run_dir, "last").exists()
+        scratch = not self._ranks.from_first(begun)
+        work = weights_and_data(
+            self._config, places.data_dir, places.cache_dir, from_scratch=scratch
+        )
         return (yield from told_together(work, self._control, self._ranks))
 
     def _last_checkpoint(self) -> State | None:
