@@ -24,6 +24,7 @@ from cnn_tui.commands import (
     reporting,
     runs,
     serving,
+    surface,
     sweeping,
     training,
 )
@@ -152,6 +153,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         looking.split,
         looking.preview,
     ],
+    "Learn": [surface.surface],
     "App": [serving.serve],
     "Help": [doctor.doctor],
 }

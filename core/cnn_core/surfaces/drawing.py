@@ -108,7 +108,8 @@ class _Drawing:
             axes.grid(color="0.92", linewidth=0.8)
             axes.spines[["top", "right"]].set_visible(False)
         for axes, curves in zip(charts, self._curves(None), strict=True):
-            if all((curve.y[np.isfinite(curve.y)] >= 0).all() for curve in curves):
+            y = np.concatenate([curve.y[np.isfinite(curve.y)] for curve in curves])
+            if (y >= 0).all() and (y > 0).any():
                 axes.set_yscale("log", nonpositive="mask")
         charts[1].set(xlabel="step", xlim=(0, max(len(t.steps) for t in tracks)))
 

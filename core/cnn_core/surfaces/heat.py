@@ -11,7 +11,7 @@ from cnn_core.surfaces.field import Values, sample
 from cnn_core.surfaces.functions import Surface
 
 _SAMPLES = 201
-_DECADES = 6  # of heights, that a logarithmic scale tells apart
+_DEEPEST = 0.03  # of the domain, which a logarithmic scale does not tell apart
 # Black, navy, greys, olive: no hue that a curve of the palette has. Each is one of the 256 colours
 # of xterm, and what lies between them is near to one.
 RAMP = tuple(xterm_rgb(number) for number in (16, 17, 237, 240, 59, 101, 144, 187))
@@ -19,36 +19,35 @@ RAMP = tuple(xterm_rgb(number) for number in (16, 17, 237, 240, 59, 101, 144, 18
 
 @dataclass(frozen=True)
 class Heat:
-    """Values as shares of the range of a surface, 0..1, which it spans in the whole domain."""
+    """Values as shares, 0..1, of the heights that a surface has in its domain.
+
+    On a logarithmic scale heights are told apart from ``unit`` on.
+    """
 
     low: float
-    high: float
-    log: bool
-
-    @property
-    def _unit(self) -> float:
-        """Heights above the lowest point are told apart from this one on."""
-        return (self.high - self.low) / 10.0**_DECADES
+    span: float
+    unit: float | None
 
     def shares(self, values: Any) -> Values:
         """Return the shares, of any shape."""
-        above = np.clip(np.asarray(values, np.float64) - self.low, 0, self.high - self.low)
-        if not self.log:
-            return np.asarray(above / (self.high - self.low))
-        return np.asarray(np.log1p(above / self._unit) / np.log1p(10.0**_DECADES))
+        above = np.clip(np.asarray(values, np.float64) - self.low, 0, self.span)
+        if self.unit is None:
+            return np.asarray(above / self.span)
+        return np.asarray(np.log1p(above / self.unit) / np.log1p(self.span / self.unit))
 
     def value(self, share: float) -> float:
         """Return the value that has this share."""
-        if not self.log:
-            return self.low + share * (self.high - self.low)
-        return self.low + self._unit * float(np.expm1(share * np.log1p(10.0**_DECADES)))
+        if self.unit is None:
+            return self.low + share * self.span
+        return self.low + self.unit * float(np.expm1(share * np.log1p(self.span / self.unit)))
 
 
 def heat_of(surface: Surface) -> Heat:
     """Return how the values of a surface are coloured."""
     values = sample(surface, _SAMPLES)
-    low = values.min() if surface.lowest is None else surface.lowest
-    return Heat(float(low), float(values.max()), surface.log_scale)
+    low = float(values.min() if surface.lowest is None else surface.lowest)
+    unit = float(np.quantile(values - low, _DEEPEST)) if surface.log_scale else None
+    return Heat(low, float(values.max()) - low, unit)
 
 
 def coloured(shares: Values) -> NDArray[np.uint8]:
