@@ -81,10 +81,13 @@ def method_of(
         taken["momentum"] = beta
     if known == "nesterov":
         taken["nesterov"] = True
+    taken.update(options or {})
+    own_rate = taken.pop("lr", None)
+    lr = own_rate if lr is None else lr
     if lr is None and known in METHODS:
         # A step of Adam's is as long as the rate, that of the others as rate times gradient.
         lr = surface.rates[known] / (on.scale if known == "adam" else on.scale**2)
-    method = Method(known, lr, {**taken, **(options or {})})
+    method = Method(known, lr, taken)
     import torch
 
     _optimizer(method, torch.zeros(2, dtype=torch.float64, requires_grad=True))

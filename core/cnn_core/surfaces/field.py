@@ -98,13 +98,16 @@ def field_of(
     gradient: GradientKind | None = None,
     epsilon: float | None = None,
 ) -> Field:
-    """Return the image of ``grid`` pixels with a numeric gradient, or the function with autograd.
-
-    ``gradient`` asks for the other one.
-    """
+    """Return the image of ``grid`` pixels, or for None the function itself."""
+    kind = gradient or default_gradient(grid)
     if grid is None:
-        return exact_field(surface, gradient or "autograd", epsilon)
-    return sampled_field(surface, grid, gradient or "numeric", epsilon)
+        return exact_field(surface, kind, epsilon)
+    return sampled_field(surface, grid, kind, epsilon)
+
+
+def default_gradient(grid: int | None) -> GradientKind:
+    """Return how gradients are taken where nobody says: of images by differences."""
+    return "autograd" if grid is None else "numeric"
 
 
 def sample(surface: Surface, grid: int) -> Values:

@@ -1,16 +1,16 @@
 """surface: gradient descent on functions of two variables."""
 
-import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.errors import UserError, printable
 from cnn_tui.options import Json, one_of
 from cnn_tui.output import narrate, print_json, print_table, stdout, working
+from cnn_tui.surface_choice import options_of, rates_of
 from cnn_tui.working import finish
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def surface(
     as_json: Json = False,
 ) -> None:
     """Descend a function of two variables by several optimizers, side by side."""
+    from cnn_core.surfaces.descent import Track, check_start, descend, method_of
+    from cnn_core.surfaces.drawing import check_file, save_gif, save_png
     from cnn_core.surfaces.field import field_of
     from cnn_core.surfaces.functions import METHODS, find_surface
 
@@ -110,21 +112,16 @@ def surface(
     wanted = list(dict.fromkeys(one.casefold() for one in methods or METHODS))
     if not threshold >= 0:
         raise UserError(f"--gradient-norm {threshold:g}: expected 0 or more")
-    rate_of = _rates(rates or (), wanted)
-    options_of = _options(options or (), wanted)
+    rate_of = rates_of(rates or (), wanted)
+    given = options_of(options or (), wanted)
     field = field_of(chosen, grid, gradient, epsilon)
+    for path, suffix in ((png, ".png"), (gif, ".gif")):
+        if path is not None:
+            check_file(path, suffix)
+    at = check_start(chosen, start or chosen.start)
     with working("loading torch"):
-        from cnn_core.surfaces.descent import Track, check_start, descend, method_of
-        from cnn_core.surfaces.drawing import check_file, save_gif, save_png
-
-        for path, suffix in ((png, ".png"), (gif, ".gif")):
-            if path is not None:
-                check_file(path, suffix)
-        at = check_start(chosen, start or chosen.start)
         made = [
-            method_of(
-                one, chosen, field, lr=rate_of.get(one), beta=beta, options=options_of.get(one)
-            )
+            method_of(one, chosen, field, lr=rate_of.get(one), beta=beta, options=given.get(one))
             for one in wanted
         ]
     with working("descending"):
@@ -146,48 +143,6 @@ def surface(
         print_json(_document(chosen, field, grid, made, tracks, steps, threshold))
         return
     _show(chosen, grid, made, tracks)
-
-
-def _rates(texts: Iterable[str], methods: Sequence[str]) -> dict[str, float]:
-    """Return the learning rates that were given, by method."""
-    for_all: dict[str, float] = {}
-    of_one: dict[str, float] = {}
-    for text in texts:
-        name, equals, value = text.rpartition("=")
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not math.isfinite(rate):
-            raise UserError(f"--lr {printable(text)}: expected RATE or METHOD=RATE, such as 0.01")
-        if equals:
-            of_one[_one_of(name, methods, "--lr")] = rate
-        else:
-            for_all = dict.fromkeys(methods, rate)
-    return for_all | of_one
-
-
-def _options(texts: Iterable[str], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the options of optimizers, by method."""
-    from cnn_core.preset_files import option_value
-
-    found: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        place, equals, value = text.partition("=")
-        name, dot, key = place.partition(".")
-        if not (equals and dot and key):
-            raise UserError(f"--option {printable(text)}: expected METHOD.KEY=VALUE")
-        of_method = found.setdefault(_one_of(name, methods, "--option"), {})
-        of_method[key] = option_value(value)
-    return found
-
-
-def _one_of(name: str, methods: Sequence[str], option: str) -> str:
-    if name.casefold() not in methods:
-        raise UserError(
-            f"{option}: no method '{printable(name)}' is asked for{did_you_mean(name, methods)}"
-        )
-    return name.casefold()
 
 
 def _list(as_json: bool) -> None:
