@@ -147,8 +147,7 @@ gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,00
             self._show()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Tell what could not be descended."""
-        super().on_worker_state_changed(event)
+        """Begin anew after what could not be descended, of which the page tells."""
         if event.worker.name == "descents" and event.state is WorkerState.ERROR:
             self.restart()
 
@@ -171,9 +170,12 @@ gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,00
         tracks = race.tracks if race is not None else ()
         values = value_curves(surface, tracks, self._upto)
         self._value.log_y, self._norm.log_y = surface.lowest is not None, True
-        self._value.show(values, x_label="step", y_label=value_label(surface))
         norms = norm_curves(tracks, self._upto)
-        self._norm.show(norms, x_label="step", y_label="gradient norm")
+        for chart, curves, label in (
+            (self._value, values, value_label(surface)),
+            (self._norm, norms, "gradient norm"),
+        ):
+            chart.show(curves, x_label="step", y_label=label, now=not self._going)
         methods = race.methods if race is not None else ()
         steps = [track.steps[: self._upto + 1][-1] for track in tracks]
         width = self._table.size.width
