@@ -169,8 +169,9 @@ def _draw_surface(figure: Any, axes: Any, surface: Surface, grid: int | None) ->
         vmax=1,
         interpolation="nearest" if grid else "bilinear",
     )
-    levels = np.linspace(0, 1, _LEVELS + 2)[1:-1]
-    axes.contour(shares_YX, levels, extent=extent, colors="white", alpha=0.25, linewidths=0.5)
+    if surface.log_scale:  # of ripples, lines would be all that one sees
+        levels = np.linspace(0, 1, _LEVELS + 2)[1:-1]
+        axes.contour(shares_YX, levels, extent=extent, colors="white", alpha=0.25, linewidths=0.5)
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="x", ylabel="y")
     axes.set_title(
         literal(surface.title if grid is None else f"{surface.title}, {grid} x {grid} pixels")
