@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 from surface_support import GRADIENTS, descended
 
 from cnn_core.errors import UserError
 from cnn_core.surfaces.descent import Step, check_start, descend, method_of
-from cnn_core.surfaces.field import Field, exact_field, sampled_field
+from cnn_core.surfaces.field import Field, exact_field, sample, sampled_field
 from cnn_core.surfaces.functions import METHODS, SURFACES, Box, Surface
 
 
@@ -175,6 +176,23 @@ def test_in_an_image_rates_count_pixels_and_results_units():
     assert steps[0].value == pytest.approx(25.0)
     assert steps[1].x == pytest.approx(3.0 - slope, abs=0.02)
     assert steps[0].gradient_norm == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_path_on_an_image_is_that_of_another_computation(method: str):
+    surface, grid = SURFACES["rastrigin"], 64
+    pixels = sample(surface, grid)
+
+    def slope(x: float, y: float) -> np.ndarray:
+        at = np.array([[y, y, y + 1, y - 1], [x + 1, x - 1, x, x]])
+        right, left, up, down = map_coordinates(pixels, at, order=1)
+        return np.array([right - left, up - down]) / 2
+
+    field = sampled_field(surface, grid)
+    steps = descent(surface, method, field, start=(1.3, -2.2), lr=0.1, steps=60)
+    expected = descended(slope, method, field.inwards(1.3, -2.2), 0.1, len(steps) - 1)
+    expected = np.array([field.outwards(*at) for at in expected])
+    assert places(steps) == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_image_has_edges():
