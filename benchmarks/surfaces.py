@@ -13,7 +13,8 @@ import numpy as np
 
 from cnn_core.surfaces.descent import descend, method_of
 from cnn_core.surfaces.field import Field, field_of
-from cnn_core.surfaces.functions import METHODS, Box, Surface, find_surface
+from cnn_core.surfaces.functions import find_surface
+from cnn_core.surfaces.surface import METHODS, Box, Surface
 
 NEAR = 0.3
 

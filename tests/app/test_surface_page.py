@@ -8,7 +8,8 @@ from PIL import Image
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from cnn_core.surfaces.functions import METHODS, SURFACES
+from cnn_core.surfaces.functions import SURFACES
+from cnn_core.surfaces.surface import METHODS
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.surface import SurfacePage
 from cnn_tui.widgets.chart import Chart

@@ -5,7 +5,8 @@ import math
 import pytest
 from PIL import Image
 
-from cnn_core.surfaces.functions import METHODS, SURFACES
+from cnn_core.surfaces.functions import SURFACES
+from cnn_core.surfaces.surface import METHODS
 
 
 def test_they_are_listed(cli):

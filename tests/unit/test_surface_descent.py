@@ -10,7 +10,8 @@ from surface_support import GRADIENTS, descended
 from cnn_core.errors import UserError
 from cnn_core.surfaces.descent import Step, check_start, descend, method_of
 from cnn_core.surfaces.field import Field, exact_field, sample, sampled_field
-from cnn_core.surfaces.functions import METHODS, SURFACES, Box, Surface
+from cnn_core.surfaces.functions import SURFACES
+from cnn_core.surfaces.surface import METHODS, Box, Surface
 
 
 def descent(surface: Surface, name: str, field: Field | None = None, **options) -> list[Step]:

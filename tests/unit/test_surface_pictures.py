@@ -12,9 +12,10 @@ from cnn_core.figures.palette import ON_DARK, xterm_rgb
 from cnn_core.surfaces.descent import Step, Track, descend, method_of
 from cnn_core.surfaces.drawing import FRAMES, save_gif, save_png
 from cnn_core.surfaces.field import exact_field
-from cnn_core.surfaces.functions import METHODS, SURFACES
+from cnn_core.surfaces.functions import SURFACES
 from cnn_core.surfaces.heat import coloured, heat_of
 from cnn_core.surfaces.history import norm_curves, value_curves, value_label
+from cnn_core.surfaces.surface import METHODS
 from cnn_tui.charts.palette import MARKERS
 from cnn_tui.surface_cells import SurfaceCells
 

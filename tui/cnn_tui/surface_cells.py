@@ -12,8 +12,8 @@ from rich.style import Style
 from cnn_core.figures.palette import Rgb, curve_rgb
 from cnn_core.surfaces.descent import Step
 from cnn_core.surfaces.field import Values, sample
-from cnn_core.surfaces.functions import Point, Surface
 from cnn_core.surfaces.heat import coloured, heat_of
+from cnn_core.surfaces.surface import Point, Surface
 from cnn_tui.charts.palette import MARKERS
 
 _SHADES = " ░▒▓"  # of what has no colour; a full block would hide what lies beside it

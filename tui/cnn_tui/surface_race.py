@@ -10,7 +10,7 @@ from typing import Any
 
 from cnn_core.surfaces.descent import Method, Step, Track, descend, method_of
 from cnn_core.surfaces.field import GradientKind, field_of
-from cnn_core.surfaces.functions import Point, Surface
+from cnn_core.surfaces.surface import Point, Surface
 
 _AT_ONCE = 50  # steps of a method, before it is the next one's turn
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from rich.text import Text
 
 from cnn_core.surfaces.descent import Method, Step
-from cnn_core.surfaces.functions import Surface
+from cnn_core.surfaces.surface import Surface
 from cnn_tui.charts.palette import MARKERS, Ink, styles
 from cnn_tui.output import literal
 from cnn_tui.surface_race import Entrant

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cnn_core.errors import UserError, did_you_mean, first_line, printable
 from cnn_core.surfaces.field import Field
-from cnn_core.surfaces.functions import METHODS, Point, Surface
+from cnn_core.surfaces.surface import METHODS, Point, Surface
 
 if TYPE_CHECKING:
     import torch

@@ -15,9 +15,9 @@ from cnn_core.files import write_atomically
 from cnn_core.progress import Progress, Work
 from cnn_core.surfaces.descent import Track
 from cnn_core.surfaces.field import sample
-from cnn_core.surfaces.functions import Surface
 from cnn_core.surfaces.heat import RAMP, Heat, heat_of
 from cnn_core.surfaces.history import norm_curves, value_curves, value_label
+from cnn_core.surfaces.surface import Surface
 
 FRAMES = 60
 _FRAME_MS, _LAST_MS = 80, 2500

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.errors import UserError
-from cnn_core.surfaces.functions import Box, Formula, Point, Surface
+from cnn_core.surfaces.surface import Box, Formula, Point, Surface
 
 GradientKind = Literal["autograd", "numeric"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cnn_core.figures.palette import xterm_rgb
 from cnn_core.surfaces.field import Values, sample
-from cnn_core.surfaces.functions import Surface
+from cnn_core.surfaces.surface import Surface
 
 _SAMPLES = 201
 _DEEPEST = 0.03  # of the domain, which a logarithmic scale does not tell apart

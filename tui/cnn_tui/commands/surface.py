@@ -16,7 +16,7 @@ from cnn_tui.working import finish
 if TYPE_CHECKING:
     from cnn_core.surfaces.descent import Method, Track
     from cnn_core.surfaces.field import Field
-    from cnn_core.surfaces.functions import Surface
+    from cnn_core.surfaces.surface import Surface
 
 # Lines that stay below the heat map: the table, and the next prompt.
 _BELOW, _FEWEST, _MOST = 9, 8, 40
@@ -103,7 +103,8 @@ def surface(
     from cnn_core.surfaces.descent import Track, check_start, descend, method_of
     from cnn_core.surfaces.drawing import check_file, save_gif, save_png
     from cnn_core.surfaces.field import field_of
-    from cnn_core.surfaces.functions import METHODS, find_surface
+    from cnn_core.surfaces.functions import find_surface
+    from cnn_core.surfaces.surface import METHODS
 
     if name is None:
         _list(as_json)

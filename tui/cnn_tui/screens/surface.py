@@ -118,6 +118,10 @@ gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,00
             self._race.stop()
         self._race, self._upto = None, 0
         self._map.show(self.surface, self.grid, self.start)
+        box = self.surface.domain
+        title = f"x {box.x_low:g} … {box.x_high:g}, y {box.y_low:g} … {box.y_high:g}"
+        self.query_one("#surface-map-pane").border_title = title
+        self._value.log_y, self._norm.log_y = self.surface.lowest is not None, True
         self._go(False)
 
     @property
@@ -132,6 +136,7 @@ gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,00
         else:
             self._ticker.pause()
         self._show()
+        self.refresh_bindings()
 
     def _tick(self) -> None:
         """Show some steps more, the more the longer it lasts."""
@@ -161,28 +166,23 @@ gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,00
             literal(
                 f"{surface.title}, {kind}, {self.gradient} · start {self.start[0]:g}, "
                 f"{self.start[1]:g} · step {self._upto:,} · {'ended' if self._ended else state}"
-            )
+            ),
+            layout=False,
         )
-        box = surface.domain
-        self.query_one(
-            "#surface-map-pane"
-        ).border_title = f"x {box.x_low:g} … {box.x_high:g}, y {box.y_low:g} … {box.y_high:g}"
         tracks = race.tracks if race is not None else ()
         values = value_curves(surface, tracks, self._upto)
-        self._value.log_y, self._norm.log_y = surface.lowest is not None, True
         norms = norm_curves(tracks, self._upto)
         for chart, curves, label in (
             (self._value, values, value_label(surface)),
             (self._norm, norms, "gradient norm"),
         ):
             chart.show(curves, x_label="step", y_label=label, now=not self._going)
-        methods = race.methods if race is not None else ()
+        methods = race.methods if race is not None and tracks else ()  # known before them
         steps = [track.steps[: self._upto + 1][-1] for track in tracks]
         width = self._table.size.width
         self._table.show(
             *methods_table(surface, self.entrants, self.off, methods, steps, width, self._norm.ink)
         )
-        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim the writing of what is not there yet."""

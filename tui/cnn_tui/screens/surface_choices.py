@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from cnn_core.errors import UserError
 from cnn_core.surfaces.descent import method_of
 from cnn_core.surfaces.field import GradientKind, default_gradient, field_of
-from cnn_core.surfaces.functions import METHODS, SURFACES
+from cnn_core.surfaces.functions import SURFACES
+from cnn_core.surfaces.surface import METHODS
 from cnn_tui.screens.dialogs import Prompt
 from cnn_tui.screens.page import Page
 from cnn_tui.screens.pick import Entry, Pick

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cnn_core.surfaces.descent import Step
-from cnn_core.surfaces.functions import Point, Surface
+from cnn_core.surfaces.surface import Point, Surface
 from cnn_tui.surface_cells import SurfaceCells
 from cnn_tui.widgets.half_blocks import fitted
 
