@@ -16,7 +16,7 @@ _WIDE = 76  # columns of the app's table that show all of it
 _ENDINGS = {
     "gradient small": "at rest",
     "left the domain": "left",
-    "steps run out": "steps out",
+    "steps run out": "spent",
     "not finite": "not finite",
 }
 

@@ -37,7 +37,7 @@ class SurfacePage(SurfaceChoices):
     HELP_TEXT = """\
 What optimizers do, on **functions of two variables** whose minima (`x`) are known. All methods that
 are on begin at the cross; `space` lets them go, and stops them to look at. A path ends where the
-gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,000 steps.
+gradient is small (*at rest*), at the edge of the domain (*left*), or after 3,000 steps (*spent*).
 
 - The arrow keys move the start, with shift ten times as far; a click puts it anywhere.
 - `1` to `8` switch methods on and off; `o` adds any optimizer of torch.optim, such as
