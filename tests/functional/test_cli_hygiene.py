@@ -48,6 +48,7 @@ def test_the_version(cli):
         ["queue", "--json"],
         ["sweeps", "--json"],
         ["sweeps", "--shipped"],
+        ["surface"],
     ],
     ids=" ".join,
 )

@@ -195,3 +195,12 @@ def test_without_a_gpu_one_line_says_so(
     gpu.main()
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("no GPU is visible to torch")
+
+
+def test_descents_from_many_starts(monkeypatch, capsys):
+    surfaces = importlib.import_module("surfaces")
+    arguments = ["surfaces.py", "sphere", "--starts", "3", "--lr", "0.1", "--method", "plain"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    surfaces.main()
+    (row,) = capsys.readouterr().out.splitlines()[2:]
+    assert row.startswith("| plain | 0.1 | 100 % | 100 % | 0 % | 0 % | 0.0000 | ")

@@ -116,6 +116,12 @@ class CnnTuiApp(App[str]):
 
         self.push_screen(SweepsPage())
 
+    def show_surfaces(self) -> None:
+        """Show optimizers on functions of two variables."""
+        from cnn_tui.screens.surface import SurfacePage
+
+        self.push_screen(SurfacePage())
+
     def open_sweep(self, name: str) -> None:
         """Show a sweep's trials, live."""
         from cnn_tui.screens.sweep import SweepPage

@@ -25,6 +25,7 @@ from cnn_tui.commands import (
     reproducing,
     runs,
     serving,
+    surface,
     sweeping,
     training,
 )
@@ -153,6 +154,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         looking.split,
         looking.preview,
     ],
+    "Learn": [surface.surface],
     "App": [serving.serve],
     "Help": [doctor.doctor],
 }

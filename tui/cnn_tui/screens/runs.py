@@ -51,6 +51,14 @@ trains them: this app, a shell, another machine.
         Binding("w", "show_sweeps", "Sweeps", id="runs.show_sweeps", tooltip="Searches of values"),
         Binding("q", "show_queue", "Queue", id="runs.show_queue", tooltip="The runs that wait"),
         Binding(
+            "f",
+            "show_surfaces",
+            "Surfaces",
+            show=False,
+            id="runs.show_surfaces",
+            tooltip="Optimizers on functions of two variables",
+        ),
+        Binding(
             "a",
             "mark_all",
             "Select all",
@@ -280,6 +288,10 @@ trains them: this app, a shell, another machine.
     def action_show_sweeps(self) -> None:
         """Show the sweeps."""
         self.cnn_app.show_sweeps()
+
+    def action_show_surfaces(self) -> None:
+        """Show optimizers on functions of two variables."""
+        self.cnn_app.show_surfaces()
 
     def action_show_queue(self) -> None:
         """Show the runs that wait."""

@@ -1,0 +1,1 @@
+"""Gradient descent on functions of two variables, to see what optimizers do."""
