@@ -234,6 +234,8 @@ def main() -> None:
     gc.freeze()  # or the end of each command would copy the pages of all that was imported
     request, streams = _serve(requests)
     _become(request, streams)
+    # A shell without job control starts what runs in the background deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     option, module, *arguments = request["arguments"]
     assert option == "-m"
     sys.argv = [module, *arguments]

@@ -4,14 +4,15 @@ from typing import Any
 
 import tomli
 
-_BEYOND = 2**63
+# Python refuses to print numbers of more than 4300 digits, unless it is told otherwise.
+_MOST_BITS = 10_000
 
 
 def parse(text: str) -> dict[str, Any]:
     """Return the table that a text holds; ValueError, or RecursionError, where it is not TOML.
 
-    Whole numbers beyond 64 bits are refused, as TOML 1.0 has it: written in hexadecimal they could
-    have more digits than Python prints.
+    Whole numbers with more digits than can be printed, which may be written in hexadecimal, are
+    refused; others beyond the 64 bits of TOML 1.0 are left to those who know the key.
     """
     table = tomli.loads(text)
     _check(table)
@@ -22,5 +23,5 @@ def _check(value: Any) -> None:
     if isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             _check(inner)
-    elif isinstance(value, int) and not -_BEYOND <= value < _BEYOND:
+    elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise ValueError(f"a whole number of {value.bit_length()} bits, where TOML ends at 64")

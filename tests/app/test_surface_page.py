@@ -209,6 +209,7 @@ async def test_it_is_written(
     app: CnnTuiApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cnn_core.surfaces.drawing.FRAMES", 3)  # each takes a tenth of a second
     async with app.run_test() as pilot:
         await opened(pilot, "w")  # nothing yet
         assert isinstance(app.screen, SurfacePage)

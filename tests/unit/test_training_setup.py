@@ -8,7 +8,7 @@ import torch
 from cnn_core.backbones.network import build_network
 from cnn_core.datasets.prepare import prepare
 from cnn_core.progress import Progress
-from cnn_core.training import engine, memory
+from cnn_core.training import assembly, memory
 from cnn_core.training.control import Control
 from cnn_core.training.engine import stream
 from cnn_core.training.events import EpochFinished, Notice, Preparing, RunStarted
@@ -256,7 +256,7 @@ def test_preparing_tells_of_itself_at_intervals_only(lab, monkeypatch):
             yield Progress("counting", done, 5000)
         return (yield from prepare(*arguments))
 
-    monkeypatch.setattr(engine, "prepare", busy)
+    monkeypatch.setattr(assembly, "prepare", busy)
     events = lab.train(lab.experiment(train={"epochs": 1}))
     told = [e.done for e in events if isinstance(e, Preparing) and e.what == "counting"]
     assert told[0] == 0

@@ -78,7 +78,7 @@ class Row(Section):
     claim: str = ""
     """What the report says of it in words."""
     command: str = ""
-    """The command that shows it, where there is nothing to train."""
+    """A command that shows it, or more of it; alone where there is nothing to train."""
     figures: list[str] = Field(default_factory=lambda: ["best.val_acc", "test.acc"])
     """Figures to tell besides those reported."""
     reduced: Settings = Field(default_factory=dict)
