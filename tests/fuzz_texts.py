@@ -35,6 +35,8 @@ from cnn_core.runs.select import filter_rows, sort_rows
 from cnn_core.runs.series import RunSeries
 from cnn_core.runs.summary_state import RunSummary
 from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
+from cnn_core.studies.plan import plan
+from cnn_core.studies.study_files import load_study, shipped_studies
 from cnn_core.training.events import (
     ClassesValidated,
     RunFinished,
@@ -102,6 +104,13 @@ def _check_sweep(content: bytes) -> None:
     with file_of("sweep.toml", content) as path:
         if (made := told(lambda: load_sweep(path))) is not None:
             told(lambda: made[0].combinations)
+
+
+def _check_study(content: bytes) -> None:
+    with file_of("study.toml", content) as path:
+        if (study := told(lambda: load_study(path))) is not None:
+            few = study.model_copy(update={"rows": study.rows[:2], "seeds": 1})
+            told(lambda: plan(few, path.parent, reduced=True))
 
 
 def _expressions() -> st.SearchStrategy[str]:
@@ -294,6 +303,7 @@ def text_surfaces(folder: Path) -> dict[str, Surface]:
             _overrides(), lambda items: told(lambda: load_experiment("digits", items))
         ),
         "sweep files": Surface(_documents(shipped_sweeps()), _check_sweep),
+        "study files": Surface(_documents(shipped_studies()), _check_study),
         "filters and sort keys": Surface(_expressions(), _check_choice),
         "event lines": Surface(near_lines | garbled_lines | junk, _check_line),
         "control requests": Surface(requests.map(as_json) | junk, _check_request),

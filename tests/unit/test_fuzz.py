@@ -20,8 +20,8 @@ from cnn_tui.settings import State
 
 EXAMPLES = 40
 TEXTS = (
-    *("presets", "overrides (--set)", "sweep files", "filters and sort keys", "event lines"),
-    *("control requests", "lists of a split", "notes of a split", "predictions"),
+    *("presets", "overrides (--set)", "sweep files", "study files", "filters and sort keys"),
+    *("event lines", "control requests", "lists of a split", "notes of a split", "predictions"),
     "drafts of an experiment",
 )
 RUNS = (

@@ -89,7 +89,8 @@ def experiment_of(
     table["name"] = name
     table["tags"] = list(dict.fromkeys([*table.get("tags", []), *tags]))
     if found := wrong + mistakes(table):
-        raise UserError("; ".join(f"{item.key}: {item.value} {item.message}" for item in found))
+        told = (" ".join(filter(None, (f"{one.key}:", one.value, one.message))) for one in found)
+        raise UserError(printable("; ".join(told)))
     return resolved(Experiment.model_validate(table))
 
 
