@@ -196,12 +196,10 @@ def two_builders(cli: Cli, *, kill: bool) -> None:
             first.send_signal(signal.SIGSTOP)
     second = start(cli, "run", preset, "--set", "data.limit=1500", "--set", "seed=2")
     if kill:
-        run_dir = cli.wait_for(lambda: cli.run_dirs()[1:] or None)[0]
-        other = next(path for path in cli.run_dirs() if cli.events(path, "preparing"))
         cli.wait_for(
             lambda: any(
                 event["what"].startswith("waiting for another process")
-                for path in (run_dir, other)
+                for path in cli.run_dirs()
                 for event in cli.events(path, "preparing")
             )
         )
