@@ -25,8 +25,8 @@ from cnn_core.training.events import (
 _LIVENESS_INTERVAL_S = 1.0
 _ALIVE = ("running", "paused")
 
-# Nobody reads ten thousand lines here, and each takes memory; the run's file has them all.
-LOG_KEPT = 2000
+# Nobody reads thousands of lines here, and each takes a kilobyte; the run's file has them all.
+LOG_KEPT = 500
 
 
 @dataclass(slots=True)
