@@ -17,10 +17,14 @@ from cnn_core.locations import expanded
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
 _MOST_BYTES = 4_000_000
+_EXPECTED = "expected SECTION.KEY=VALUE"
 
 
-def shipped_presets() -> dict[str, Path]:
-    """Return the presets that come with the program, by name, sorted."""
+def shipped_presets(kind: str = "") -> dict[str, Path]:
+    """Return the presets that come with the program, by name, sorted.
+
+    ``kind`` names a folder among them: "sweeps", "studies".
+    """
     package = Path(__file__).parent
     # An editable install has no packaged copy: there the repository's folder serves.
     folder = next(
@@ -29,7 +33,29 @@ def shipped_presets() -> dict[str, Path]:
     )
     if folder is None:
         raise UserError(f"no presets in {package}: the installation is damaged, install it again")
-    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
+    files = sorted((folder / kind).glob("*.toml"), key=lambda path: path.stem)
+    return {path.stem: path for path in files}
+
+
+def find_shipped(reference: str, kind: str, title: str) -> Path:
+    """Return the file of a ``title``, by path or shipped name; UserError if there is none."""
+    if (path := file_beside(Path(), reference)) is not None:
+        return path
+    shipped = shipped_presets(kind)
+    if reference in shipped:
+        return shipped[reference]
+    raise UserError(
+        f"no {title} '{clipped(printable(reference))}': neither a file nor a shipped one"
+        f"{did_you_mean(Path(reference).stem, shipped)}"
+    )
+
+
+def file_beside(folder: Path, reference: str) -> Path | None:
+    """Return the file that a path, absolute or from the folder, names; None if there is none."""
+    with contextlib.suppress(OSError):  # a name too long for the disk is no file
+        if (path := folder / expanded(reference)).is_file():
+            return path
+    return None
 
 
 def find_preset(reference: str) -> Path:
@@ -121,23 +147,28 @@ def parse_toml(path: Path, text: str) -> dict[str, Any]:
 
 def _override(table: dict[str, Any], item: str, overridden: dict[str, str]) -> str | None:
     """Put one override into the table; return what is wrong with it, if anything."""
-    key, equals, value = item.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        return "expected SECTION.KEY=VALUE"
-    overridden[".".join(parts)] = "--set"
-    return put(table, ".".join(parts), option_value(value))
+    if (parsed := _parsed(item)) is None:
+        return _EXPECTED
+    key, value = parsed
+    overridden[key] = "--set"
+    return put(table, key, value)
 
 
 def overrides_of(items: Sequence[str]) -> dict[str, Any]:
     """Return ``section.key=value`` texts as values by dotted key; UserError for other texts."""
     found: dict[str, Any] = {}
     for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not all(key.strip().split(".")):
-            raise UserError(f"--set {printable(item)}: expected SECTION.KEY=VALUE")
-        found[key.strip()] = option_value(value)
+        if (parsed := _parsed(item)) is None:
+            raise UserError(f"--set {printable(item)}: {_EXPECTED}")
+        found |= [parsed]
     return found
+
+
+def _parsed(item: str) -> tuple[str, Any] | None:
+    """Return the dotted key and the value of an override; None where it is none."""
+    key, equals, value = item.partition("=")
+    key = key.strip()
+    return (key, option_value(value)) if equals and all(key.split(".")) else None
 
 
 def option_value(text: str) -> Any:

@@ -143,6 +143,12 @@ def refresh_summary(run_dir: Path) -> None:
             return  # else somebody took us for the one who writes the run
 
 
+def catch_up_summary(run_dir: Path) -> None:
+    """Make summary.json anew of a run whose process was killed at its very end, if that can be."""
+    with contextlib.suppress(OSError, UserError):  # it is made from the log whenever it is read
+        refresh_summary(run_dir)
+
+
 def _write_summary(run_dir: Path, summary: RunSummary, *, sync: bool) -> None:
     content = json_bytes(summary.document())
     write_atomically(run_dir / SUMMARY, lambda file: file.write(content), sync=sync)

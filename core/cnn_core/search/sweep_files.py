@@ -1,6 +1,5 @@
 """Sweep files on the disk: find, read, check and write them."""
 
-import contextlib
 import copy
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,10 +8,12 @@ from typing import Any
 import tomli_w
 
 from cnn_core.config import Experiment
-from cnn_core.errors import UserError, did_you_mean, printable
+from cnn_core.errors import UserError, printable
 from cnn_core.locations import expanded
 from cnn_core.preset_files import (
+    file_beside,
     find_preset,
+    find_shipped,
     parse_toml,
     put,
     read_table,
@@ -21,7 +22,7 @@ from cnn_core.preset_files import (
     shipped_presets,
     told_mistakes,
 )
-from cnn_core.preset_mistakes import Mistake, clipped, mistakes, model_mistakes
+from cnn_core.preset_mistakes import Mistake, mistakes, model_mistakes
 from cnn_core.search.sweep_config import Sweep, name_of
 
 _TABLES = ("set", "parameters")
@@ -29,23 +30,12 @@ _TABLES = ("set", "parameters")
 
 def shipped_sweeps() -> dict[str, Path]:
     """Return the sweeps that come with the program, by name, sorted."""
-    folder = next(iter(shipped_presets().values())).parent / "sweeps"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
+    return shipped_presets("sweeps")
 
 
 def find_sweep_file(reference: str) -> Path:
     """Return the file of a sweep given by path or shipped name; UserError if there is none."""
-    path = expanded(reference)
-    with contextlib.suppress(OSError):  # a name too long for the disk is no file
-        if path.is_file():
-            return path
-    shipped = shipped_sweeps()
-    if reference in shipped:
-        return shipped[reference]
-    raise UserError(
-        f"no sweep '{clipped(printable(reference))}': neither a file nor a shipped one"
-        f"{did_you_mean(path.stem, shipped)}"
-    )
+    return find_shipped(reference, "sweeps", "sweep")
 
 
 def load_sweep(path: Path) -> tuple[Sweep, dict[str, Any]]:
@@ -63,7 +53,7 @@ def load_sweep(path: Path) -> tuple[Sweep, dict[str, Any]]:
     if found := model_mistakes(Sweep, table):
         raise UserError(told_mistakes(path, text, found))
     sweep = Sweep.model_validate(table)
-    preset = _preset_path(sweep.preset, path.parent)
+    preset = file_beside(path.parent, sweep.preset) or find_preset(sweep.preset)
     base = read_table(preset)
     if found := [*_mistakes_with(sweep, base)]:
         raise UserError(told_mistakes(path, text, found))
@@ -135,14 +125,6 @@ def _changed(
         if (why := put(table, key, copy.deepcopy(value))) is not None
     ]
     return table, wrong
-
-
-def _preset_path(reference: str, folder: Path) -> Path:
-    beside = folder / expanded(reference)
-    with contextlib.suppress(OSError):
-        if beside.is_file():
-            return beside
-    return find_preset(reference)
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

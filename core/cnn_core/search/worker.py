@@ -16,7 +16,7 @@ from cnn_core.runs.environment import describe_environment
 from cnn_core.runs.lock import RunHeldError, RunTakenError
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import train_run
-from cnn_core.runs.writer import refresh_summary
+from cnn_core.runs.writer import catch_up_summary
 from cnn_core.search.folder import SweepFolder
 from cnn_core.search.keeping import drop_checkpoints
 from cnn_core.search.study import Claim, Outcome, Study
@@ -112,7 +112,7 @@ class Worker:
                 pruned = self._follow(claim, run_dir)
                 summary = read_summary(run_dir)
             else:  # its end was not told: the process died in between, or at its very end
-                refresh_summary(run_dir)
+                catch_up_summary(run_dir)
                 pruned = False
         # By a machine that does not see the lock of the claim.
         except (RunHeldError, RunTakenError):

@@ -78,8 +78,11 @@ class Reproduction:
     def left(self) -> int:
         """Return the number of jobs that can be done and have not ended."""
         runs = Runs(self._runs_dir)
-        rows = [runs.of(job.experiment) for job in self._jobs if job.arm.name not in self.why_not]
-        return sum(row is None or row["status"] not in ENDED for row in rows)
+        return sum(
+            not runs.has_ended(job.experiment)
+            for job in self._jobs
+            if job.arm.name not in self.why_not
+        )
 
     def request(self, kind: Literal["stop"]) -> None:
         """End the run in training with a checkpoint, and begin no other; for signals too."""
@@ -88,11 +91,12 @@ class Reproduction:
 
     def work(self) -> Iterator[JobBegan | Event | JobEnded]:
         """Train what has not ended yet; events are those of the run of the last JobBegan."""
+        before = Runs(self._runs_dir)
         for place, job in enumerate(self._jobs, start=1):
             self._look_at_clock()
             if self.stopping:
                 return
-            if job.arm.name not in self.why_not:
+            if job.arm.name not in self.why_not and not before.has_ended(job.experiment):
                 yield from self._train(job, place)
                 gc.collect()  # a network that is gone may hold a GPU's memory in cycles
 

@@ -34,6 +34,11 @@ class Runs:
             default=None,
         )
 
+    def has_ended(self, experiment: Experiment) -> bool:
+        """Return whether a run of the experiment has come to its end."""
+        row = self.of(experiment)
+        return row is not None and row["status"] in ENDED
+
 
 def _key(config: Document) -> str:
     settings = {key: value for key, value in config.items() if key not in _LABELS}

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnn_core.config import LONGEST_NAME, Experiment
 from cnn_core.errors import UserError, did_you_mean, printable
-from cnn_core.preset_files import find_preset, read_table
+from cnn_core.preset_files import file_beside, find_preset, read_table
 from cnn_core.search.sweep_config import name_of
 from cnn_core.search.sweep_files import experiment_of, find_sweep_file, load_sweep
 from cnn_core.studies.study_config import Arm, Layers, Row, Settings, Study
@@ -105,17 +105,22 @@ def _planned(
     changed = smaller | settings
     try:
         for label, preset, base, point in _points(arm, folder):
-            values = point | arm.set | changed
-            experiments = [
-                experiment_of(
-                    base,
-                    values | {"seed": base.get("seed", 0) + seed},
-                    name=_name(row.id, label, seed),
-                    tags=[study.name, row.id],
+            first = experiment_of(
+                base,
+                point | arm.set | changed,
+                name=_name(row.id, label, 0),
+                tags=[study.name, row.id],
+            )
+            experiments = tuple(
+                first.model_copy(
+                    update={
+                        "seed": (first.seed + seed) % 2**32,
+                        "name": _name(row.id, label, seed),
+                    }
                 )
                 for seed in range(seeds)
-            ]
-            yield PlannedArm(row, label, preset, arm.reported, changed, tuple(experiments))
+            )
+            yield PlannedArm(row, label, preset, arm.reported, changed, experiments)
     except UserError as error:
         raise UserError(f"study {study.name}, row {row.id}: {error}") from error
 
@@ -123,13 +128,11 @@ def _planned(
 def _points(arm: Arm, folder: Path) -> Iterator[tuple[str, str, dict[str, Any], Settings]]:
     """Yield label, preset, its table, and what a grid sets there."""
     if arm.preset is not None:
-        beside = folder / arm.preset
-        path = beside if beside.is_file() else find_preset(arm.preset)
+        path = file_beside(folder, arm.preset) or find_preset(arm.preset)
         yield arm.label, path.stem, read_table(path), {}
         return
     assert arm.sweep is not None
-    beside = folder / arm.sweep
-    sweep, base = load_sweep(beside if beside.is_file() else find_sweep_file(arm.sweep))
+    sweep, base = load_sweep(file_beside(folder, arm.sweep) or find_sweep_file(arm.sweep))
     grids = {key: parameter.grid() for key, parameter in sweep.parameters.items()}
     if sweep.search.sampler != "grid":
         raise UserError(f"sweep {sweep.name} has no grid: its points are drawn as it goes")

@@ -1,35 +1,28 @@
 """Study files on the disk: find, read and check them."""
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
-from cnn_core.errors import UserError, did_you_mean, printable
-from cnn_core.locations import expanded
-from cnn_core.preset_files import parse_toml, read_text, shipped_presets, told_mistakes
-from cnn_core.preset_mistakes import clipped, model_mistakes
+from cnn_core.errors import UserError
+from cnn_core.preset_files import (
+    find_shipped,
+    parse_toml,
+    read_text,
+    shipped_presets,
+    told_mistakes,
+)
+from cnn_core.preset_mistakes import model_mistakes
 from cnn_core.studies.study_config import Study
 
 
 def shipped_studies() -> dict[str, Path]:
     """Return the studies that come with the program, by name, sorted."""
-    folder = next(iter(shipped_presets().values())).parent / "studies"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
+    return shipped_presets("studies")
 
 
 def find_study(reference: str) -> Path:
     """Return the file of a study given by path or shipped name; UserError if there is none."""
-    path = expanded(reference)
-    with contextlib.suppress(OSError):  # a name too long for the disk is no file
-        if path.is_file():
-            return path
-    shipped = shipped_studies()
-    if reference in shipped:
-        return shipped[reference]
-    raise UserError(
-        f"no study '{clipped(printable(reference))}': neither a file nor a shipped one"
-        f"{did_you_mean(path.stem, shipped)}"
-    )
+    return find_shipped(reference, "studies", "study")
 
 
 def load_study(path: Path) -> Study:

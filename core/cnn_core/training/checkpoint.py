@@ -47,6 +47,11 @@ def load_checkpoint(run_dir: Path, name: CheckpointName) -> State:
         raise UserError(f"{printable(path)}: this run has no such checkpoint") from error
 
 
+def has_checkpoint(run_dir: Path) -> bool:
+    """Return whether there is one that a run would go on from."""
+    return any(checkpoint_path(run_dir, name).exists() for name in ("last", "best"))
+
+
 def load_furthest(run_dir: Path) -> State | None:
     """Return the checkpoint to go on from, None where there is none; UserError if it is damaged.
 

@@ -19,7 +19,7 @@ from cnn_core.training.assembly import identity, images_key, network_to_train, w
 from cnn_core.training.batches import Batches
 from cnn_core.training.checkpoint import (
     State,
-    checkpoint_path,
+    has_checkpoint,
     load_furthest,
     remove_partial_checkpoints,
     save_initial_filters,
@@ -180,8 +180,9 @@ class _Session:
     def _prepare(self) -> Generator[Event, None, Prepared | None]:
         """Get weights and data set; return None where a stop is asked for meanwhile."""
         places = self._places
-        begun = self._ranks.first and checkpoint_path(places.run_dir, "last").exists()
-        scratch = not self._ranks.from_first(begun)
+        scratch = self._ranks.from_first(
+            not self._ranks.first or not has_checkpoint(places.run_dir)
+        )
         work = weights_and_data(
             self._config, places.data_dir, places.cache_dir, from_scratch=scratch
         )
