@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +283,32 @@ def test_a_summary_that_takes_long_is_put_off_and_never_left_behind(
         writer.write(epoch(3))
         writer.write(RunFinished(status="finished"))
         assert stored() == 3
+
+
+def test_a_summary_without_history_tells_the_same_after_each_event_of_any_log() -> None:
+    saved = partial(CheckpointSaved, name="last")
+    log = [
+        started(),
+        epoch(1, 0.6, best=True),
+        saved(epoch=1, step=10),
+        epoch(2, 0.7, best=True),
+        saved(epoch=2, step=10),
+        epoch(3, 0.65),
+        saved(epoch=4, step=3),
+        epoch(4, 0.9, best=True),  # killed before its checkpoint
+        started(resumed_epoch=3),
+        epoch(4, 0.69),  # cut short by a stop
+        saved(epoch=4, step=5),
+        started(resumed_epoch=3),
+        epoch(4, 0.68),
+        saved(epoch=4, step=10),
+        epoch(5, 0.71, best=True),
+        saved(epoch=5, step=10),
+        RunFinished(status="finished", epoch=5, seconds=10.0),
+    ]
+    whole = RunSummary("id", {"name": "n"}, 1.0)
+    short = RunSummary("id", {"name": "n"}, 1.0, history=False)
+    for time, event in enumerate(log):
+        whole.fold(float(time), event)
+        short.fold(float(time), event)
+        assert short.document() == whole.document() | {"history": []}

@@ -65,7 +65,7 @@ class RunFeed:
     @property
     def document(self) -> dict[str, Any]:
         """The run's summary without its history, with the status as it is now."""
-        return self._summary.document(history=False) | {"status": self.status}
+        return self._summary.document() | {"status": self.status}
 
     def poll(self) -> bool:
         """Take in what was written since the last call; return whether anything changed.
@@ -114,7 +114,10 @@ class RunFeed:
         self.began = self.latest = None
         self._clock = RunClock()
         self._summary = RunSummary(
-            self.run_dir.name, read_config(self.run_dir), read_created(self.run_dir)
+            self.run_dir.name,
+            read_config(self.run_dir),
+            read_created(self.run_dir),
+            history=False,
         )
 
     def _fold(self, moment: float, event: Event) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from cnn_core.runs.clock import RunClock
 from cnn_core.training.events import (
+    CheckpointSaved,
     EpochFinished,
     Event,
     Paused,
@@ -41,16 +42,26 @@ class RunSummary:
 
     The document has the same keys from the first event to the last; what is not known is None.
     Accuracies are fractions, epochs count from 1, durations are seconds, ``created`` is Unix
-    seconds. Folding the same timed events always gives the same document.
+    seconds. Folding the same timed events always gives the same document. Without ``history`` that
+    of the document is empty, and memory does not grow with the epochs.
     """
 
-    def __init__(self, run_id: str, config: dict[str, Any], created: float | None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        config: dict[str, Any],
+        created: float | None,
+        *,
+        history: bool = True,
+    ) -> None:
         self._id = run_id
         self._config = config
         self._created = created
         self._status: Status = "queued"
         self._error: str | None = None
         self._started: RunStarted | None = None
+        self._history = history
+        self._settled = _Settled()
         self._epochs: list[EpochFinished] = []
         self._tests: dict[str, TestEvaluated] = {}
         self._clock = RunClock()
@@ -75,6 +86,8 @@ class RunSummary:
                 while self._epochs and self._epochs[-1].epoch >= event.epoch:
                     self._epochs.pop()  # trained again
                 self._epochs.append(event)
+            case CheckpointSaved(name="last") if not self._history:
+                self._settle_before(event.epoch)
             case TestEvaluated():
                 self._tests[event.checkpoint] = event
             case RunFinished():
@@ -84,11 +97,11 @@ class RunSummary:
         """Take name, notes and tags from a newer config; the settings trained with stay."""
         self._config = self._config | labels
 
-    def document(self, *, history: bool = True) -> dict[str, Any]:
-        """Return the summary as plain dicts, lists and scalars; without ``history`` it is empty."""
+    def document(self) -> dict[str, Any]:
+        """Return the summary as plain dicts, lists and scalars."""
         start = self._started
         last = self._epochs[-1] if self._epochs else None
-        best = next((epoch for epoch in reversed(self._epochs) if epoch.best), None)
+        best = next((epoch for epoch in reversed(self._epochs) if epoch.best), self._settled.best)
         labels = labels_of(self._config)
         return {
             "id": self._id,
@@ -110,7 +123,7 @@ class RunSummary:
             },
             "split": _fields(start, "train", "val", "test")
             | {"classes": len(start.classes) if start else None},
-            "timing": {"total_s": self._clock.total_s(), **_speed(self._epochs)},
+            "timing": {"total_s": self._clock.total_s(), **self._settled.speed_with(self._epochs)},
             "device": start.device if start else None,
             "config": self._config,
             "history": [
@@ -120,14 +133,39 @@ class RunSummary:
                     *("lr", "seconds", "images_per_s"),
                 )
                 for epoch in self._epochs
-                if history
+                if self._history
             ],
         }
+
+    def _settle_before(self, epoch: int) -> None:
+        """Keep only sums of the epochs that training can't go back to with a checkpoint in this."""
+        while len(self._epochs) > 1 and self._epochs[1].epoch < epoch:
+            self._settled.add(self._epochs.pop(0))
 
     def _forget_after(self, epoch: int) -> None:
         """Drop what was measured after the epoch that training goes on from."""
         self._epochs = [old for old in self._epochs if old.epoch <= epoch]
         self._tests = {name: test for name, test in self._tests.items() if test.epoch <= epoch}
+
+
+class _Settled:
+    """What is told of epochs that are kept no longer: the best, and time and images in sum."""
+
+    def __init__(self) -> None:
+        self.best: EpochFinished | None = None
+        self._seconds = 0.0
+        self._images = 0.0
+
+    def add(self, epoch: EpochFinished) -> None:
+        self.best = epoch if epoch.best else self.best
+        self._seconds += epoch.seconds
+        self._images += epoch.images_per_s * epoch.seconds
+
+    def speed_with(self, epochs: list[EpochFinished]) -> dict[str, float | None]:
+        """Return the seconds of these and the given epochs, and the images per second in them."""
+        seconds = self._seconds + sum(epoch.seconds for epoch in epochs)
+        images = self._images + sum(epoch.images_per_s * epoch.seconds for epoch in epochs)
+        return {"train_s": seconds, "images_per_s": images / seconds if seconds else None}
 
 
 def _fields(event: object, *names: str) -> dict[str, Any]:
@@ -138,10 +176,3 @@ def _planned_epochs(config: dict[str, Any]) -> int | None:
     train = config.get("train")
     epochs = train.get("epochs") if isinstance(train, dict) else None
     return epochs if type(epochs) is int else None
-
-
-def _speed(epochs: list[EpochFinished]) -> dict[str, float | None]:
-    """Return the seconds of the epochs that count, and the images per second over all of them."""
-    seconds = sum(epoch.seconds for epoch in epochs)
-    images = sum(epoch.images_per_s * epoch.seconds for epoch in epochs)
-    return {"train_s": seconds, "images_per_s": images / seconds if seconds else None}
