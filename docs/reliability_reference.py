@@ -50,10 +50,6 @@ no checksums; a mapped cache file that another program cuts short ends the proce
 sentence (the run can be resumed). Nothing of this ran on a GPU, on a real network disk or under a
 real SLURM.
 
-What is not yet as it should be: an app that follows a run of thirty epochs a second grows by 2.5
-MiB in 1,000 epochs, where 2.0 are wanted. It keeps the history, which is a fraction of that; once
-the training had ended, its memory stayed the same to the MiB.
-
 ## What was tried
 """
 

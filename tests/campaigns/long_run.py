@@ -3,8 +3,8 @@
 Every ten seconds memory, open files and threads of both processes are noted, and how long the app
 takes to show its help, which counts as a case where nothing else keeps the machine busy. Growth is
 the slope, by least squares, from a tenth of the training to its end: the history, which
-summary.json holds whole, is all that may grow. The help is opened many times before: Textual keeps
-the lines of the latest thousand widgets, which takes some 20 MiB until there are so many.
+summary.json holds whole, is all that may grow. The help is opened many times before, so that what
+is made once is there.
 """
 
 import os

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -22,11 +23,18 @@ T = TypeVar("T")
 
 
 class _LeftOnce(Screen[T]):
-    """A screen that leaves the stack once, however often it is told to."""
+    """A screen that leaves the stack once, however often it is told to, and is forgotten then."""
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Leave; what lies on top of this, or beneath it after it has left, stays."""
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+    def on_unmount(self) -> None:
+        """Let go of the widgets and their lines, of which Textual's cache keeps the latest 1,024.
+
+        https://github.com/Textualize/textual/issues/6665
+        """
+        StylesCache.get_inner_outer.cache_clear()
 
 
 class Page(_LeftOnce[None]):
