@@ -63,6 +63,11 @@ def test_a_study_is_trained_once_and_its_tables_repeat(cli, study):
     assert len(cli.run_dirs()) == 4
     assert "D.2: not trained: data set 'cifar100' not found" in told.stderr
     assert "D.1" in told.stdout
+    # One row alone is shown and trained; the tables go on holding the others.
+    shown = cli.json("reproduce", "D.toml", "--reduced", "--only", "D.1", "--budget", "0")
+    assert [row["id"] for row in shown["rows"]] == ["D.1"]
+    written = json.loads((folder / "results.json").read_bytes())
+    assert [row["id"] for row in written["rows"]] == ["D.1", "D.2"]
 
 
 def test_one_that_was_stopped_goes_on(cli, study):

@@ -12,7 +12,7 @@ from cnn_core.errors import UserError
 from cnn_core.preset_files import to_toml
 from cnn_core.runs.directory import create_run
 from cnn_core.runs.writer import RunWriter
-from cnn_core.studies.plan import PlannedArm, jobs_of, only_rows, plan
+from cnn_core.studies.plan import PlannedArm, check_rows, jobs_of, plan
 from cnn_core.studies.results import collect
 from cnn_core.studies.study_config import Study
 from cnn_core.studies.study_files import find_study, load_study, shipped_studies
@@ -152,7 +152,7 @@ def test_what_is_smaller_is_told_and_the_command_line_has_the_last_word(
 
 def test_a_grid_gives_an_arm_for_each_of_its_points():
     path = find_study("S4")
-    arms = plan(only_rows(load_study(path), ["S4.7"]), path.parent)
+    arms = [job.arm for job in jobs_of(plan(load_study(path), path.parent, seeds=1), ["S4.7"])]
     assert [arm.label for arm in arms] == [f"dropout {tenth / 10:g}" for tenth in range(1, 10)]
     assert [arm.experiments[0].model.dropout for arm in arms] == [
         pytest.approx(tenth / 10) for tenth in range(1, 10)
@@ -161,7 +161,7 @@ def test_a_grid_gives_an_arm_for_each_of_its_points():
 
 def test_mistakes_are_told_with_their_places(study: Study, tmp_path: Path):
     with pytest.raises(UserError, match=r"no row 'D\.9'; did you mean 'D"):
-        only_rows(study, ["D.9"])
+        check_rows(study, ["D.9"])
     told = mistakes_of(
         tmp_path,
         'title = "x"\n[[rows]]\nid = "a b"\nwhat = "w"\n[[rows]]\nid = "b"\nwhat = "w"\n'

@@ -48,15 +48,14 @@ class Job:
         return self.arm.experiments[self.seed]
 
 
-def only_rows(study: Study, names: Sequence[str]) -> Study:
-    """Return the study with these rows of it only; UserError where one is unknown."""
-    rows = {row.id: row for row in study.rows}
+def check_rows(study: Study, names: Sequence[str]) -> None:
+    """Raise UserError where the study has no row of such a name."""
+    rows = [row.id for row in study.rows]
     for name in names:
         if name not in rows:
             raise UserError(
                 f"study {study.name}: no row '{printable(name)}'{did_you_mean(name, rows)}"
             )
-    return study.model_copy(update={"rows": [row for row in study.rows if row.id in names]})
 
 
 def plan(
@@ -82,8 +81,12 @@ def plan(
     ]
 
 
-def jobs_of(arms: Sequence[PlannedArm]) -> list[Job]:
-    """Return all trainings, each arm's first one before any second: a table is complete early."""
+def jobs_of(arms: Sequence[PlannedArm], only: Sequence[str] = ()) -> list[Job]:
+    """Return all trainings, each arm's first one before any second: a table is complete early.
+
+    ``only`` names the rows that are to be trained, all if none.
+    """
+    arms = [arm for arm in arms if not only or arm.row.id in only]
     most = max((len(arm.experiments) for arm in arms), default=0)
     return [Job(arm, seed) for seed in range(most) for arm in arms if seed < len(arm.experiments)]
 

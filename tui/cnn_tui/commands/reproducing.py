@@ -31,7 +31,9 @@ def reproduce(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="ROW", help="Only this row; may be repeated."),
+        typer.Option(
+            "--only", metavar="ROW", help="Train and show only this row; may be repeated."
+        ),
     ] = None,
     budget: Annotated[
         float | None,
@@ -73,17 +75,17 @@ def reproduce(
     changes = overrides_of(settings)
     with working("loading torch"):
         from cnn_core.studies.drive import Reproduction
-        from cnn_core.studies.plan import jobs_of, only_rows, plan
+        from cnn_core.studies.plan import check_rows, jobs_of, plan
         from cnn_core.studies.results import collect
         from cnn_core.studies.tables import study_notes, study_table
         from cnn_core.studies.write import write_study
         from cnn_tui.headless import EXIT_CODES, MISTAKE
 
-        study = only_rows(study, only) if only else study
+        check_rows(study, only or ())
         arms = plan(study, path.parent, reduced=reduced, seeds=seeds, settings=changes)
     work = Reproduction(
         runs_dir,
-        jobs_of(arms),
+        jobs_of(arms, only or ()),
         data_dir=data_dir,
         cache_dir=cache_dir(),
         device=device,
@@ -99,6 +101,8 @@ def reproduce(
     document = collect(study, arms, runs_dir, work.why_not)
     folder = expanded(str(out)) if out else runs_dir / STUDIES / _folder(study, reduced, changes)
     files = write_study(document, folder)
+    if only:  # the files hold what is there of the other rows too
+        document["rows"] = [row for row in document["rows"] if row["id"] in only]
     if as_json:
         print_json(document)
     else:
