@@ -291,7 +291,11 @@ class Experiment(Section):
         wrong = []
         if self.freeze.unfreeze_at and self.freeze.unfreeze_at > self.train.epochs:
             wrong.append(
-                ("freeze.unfreeze_at", f"training ends before: train.epochs = {self.train.epochs}")
+                (
+                    "freeze.unfreeze_at",
+                    f"{self.freeze.unfreeze_at} is after the last epoch, "
+                    f"train.epochs = {self.train.epochs}; expected at most that",
+                )
             )
         if self.freeze.keep_statistics and self.model.weights == "none":
             wrong.append(("freeze.keep_statistics", 'there are none with model.weights = "none"'))

@@ -19,8 +19,11 @@ class UserError(CnnTuiError):
     exit_code = 2
 
 
-def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"``, or the valid names where none is near."""
+def did_you_mean(name: str, valid: Iterable[str], *, listed_by: str = "") -> str:
+    """Return ``"; did you mean 'x'?"``, or the valid names where none is near.
+
+    Where a command lists them, many are left to it.
+    """
     names = sorted(valid)
     folded = {candidate.casefold(): candidate for candidate in names}
     wanted = name.casefold()
@@ -31,6 +34,8 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
         return f"; did you mean {folded[near[0]]!r}?"
     if not names:
         return ""
+    if listed_by and len(names) > 12:
+        return f"; `{listed_by}` lists them"
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return f"; expected one of: {shown}"
 

@@ -65,9 +65,9 @@ def find_preset(reference: str) -> Path:
         if path.is_file():
             return path
         if path.is_dir():
-            inside = next(iter(sorted(path.glob("*.toml"))), None)
-            hint = f"; did you mean {printable(inside)}?" if inside else ""
-            raise UserError(f"{printable(path)} is a folder, expected a preset file{hint}")
+            raise UserError(
+                f"{printable(path)} is a folder, expected a preset file{_meant_by(path)}"
+            )
     shipped = shipped_presets()
     if reference in shipped:
         return shipped[reference]
@@ -76,8 +76,18 @@ def find_preset(reference: str) -> Path:
         return shipped[path.stem]
     raise UserError(
         f"no preset '{clipped(printable(reference))}': neither a file nor a shipped one"
-        f"{did_you_mean(path.stem, shipped)}"
+        f"{did_you_mean(path.stem, shipped, listed_by='cnn-tui presets')}"
     )
+
+
+def _meant_by(folder: Path) -> str:
+    """Return what somebody may want who gives a folder for a preset."""
+    if inside := next(iter(sorted(folder.glob("*.toml"))), None):
+        return f"; did you mean {printable(inside)}?"
+    if any(path.is_dir() for path in folder.iterdir()):
+        root = printable(folder.absolute())
+        return f"; to train on its images: cnn-tui run folder-resnet18 --set data.root={root}"
+    return ""
 
 
 def load_experiment(

@@ -120,3 +120,17 @@ def test_a_missing_data_set_says_where_it_looked_and_how_to_get_it(cli):
     assert "https://data.caltech.edu/" in message
     assert "--data-dir or CNN_TUI_DATA" in message
     assert not cli.runs.exists()
+
+
+def test_a_folder_of_images_given_in_another_way_than_expected_is_understood(cli):
+    cli.make_images(cli.folder / "mine", ["cat", "dog"], 4)
+    told = " ".join(cli("split", "folder-resnet18", "--set", "data.root=mine", rc=2).stderr.split())
+    assert told.endswith(f"; did you mean data.root={cli.folder}/mine?")
+    told = " ".join(cli("run", "mine", rc=2).stderr.split())
+    _, _, command = told.partition("to train on its images: cnn-tui ")
+    assert command == f"run folder-resnet18 --set data.root={cli.folder}/mine"
+    assert "8" in cli("split", *command.split()[1:]).stdout
+
+
+def test_many_names_are_left_to_the_command_that_lists_them(cli):
+    assert "`cnn-tui presets` lists them" in cli("run", "qqq", rc=2).stderr

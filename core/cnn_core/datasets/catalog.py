@@ -79,13 +79,21 @@ def open_index(data: Data, data_dir: Path) -> Index:
         places = ", ".join(printable(place) for place in missing.places)
         raise UserError(
             f"data set {data.dataset!r} not found; looked for {places}. {dataset.how_to_get} "
-            "Other folders: --data-dir or CNN_TUI_DATA for all data, data.root for this data set."
+            "Other folders: --data-dir or CNN_TUI_DATA for all data, data.root for this data set"
+            f"{_beside(data) or '.'}"
         ) from None
     except OSError as error:
         raise UserError(
             f"data set {data.dataset!r}: cannot read {printable(error.filename)}: {error.strerror}"
         ) from error
     return index.keep_classes(data.classes) if data.classes else index
+
+
+def _beside(data: Data) -> str:
+    """Return what somebody may mean whose root is a folder seen from the current one."""
+    if data.root and (here := expanded(data.root).absolute()).is_dir():
+        return f"; did you mean data.root={printable(here)}?"
+    return ""
 
 
 def count_classes(data: Data, data_dir: Path) -> int:

@@ -54,7 +54,6 @@ trains them: this app, a shell, another machine.
             "f",
             "show_surfaces",
             "Surfaces",
-            show=False,
             id="runs.show_surfaces",
             tooltip="Optimizers on functions of two variables",
         ),
