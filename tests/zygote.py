@@ -32,7 +32,7 @@ import psutil
 
 SLOW_TO_IMPORT = (
     *("torch", "torchvision", "sklearn.datasets", "sklearn.model_selection"),
-    *("pydantic", "rich.console", "textual.app", "typer"),
+    *("timm", "matplotlib.figure", "pydantic", "rich.console", "textual.app", "typer"),
 )
 _NUMBER = struct.Struct("i")
 _CHUNK_BYTES = 1 << 16
