@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -121,13 +121,32 @@ def _from_pydantic(
 
 def _unknown_key(model: type[BaseModel], location: list[str]) -> str:
     name, sections = location[-1], _sections(model)
-    here = model if len(location) == 1 else sections.get(location[0])
+    here = _model_at(model, location[:-1])
     homes = [f"[{section}]" for section, owner in sections.items() if name in owner.model_fields]
     if homes and here is not None:
         return f"unknown key; it belongs to {' or '.join(homes)}"
     if name in model.model_fields and here is not None:
         return "unknown key; it belongs above the first section"
     return f"unknown key{did_you_mean(name, here.model_fields) if here else ''}"
+
+
+def _model_at(model: type[BaseModel], location: list[str]) -> type[BaseModel] | None:
+    """Return the model of the table at a location: a section, or one in a list or a dict."""
+    here = model
+    for part in location:
+        if part in here.model_fields:
+            inner = next(_models_in(here.model_fields[part].annotation), None)
+            if inner is None:
+                return None
+            here = inner
+    return here
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
