@@ -1,10 +1,15 @@
-"""check, schema: what helps who writes presets in an editor."""
+"""new, check, schema: what helps who writes presets in an editor."""
 
 import json
 
 import pytest
 import tomli
-from cli_support import ROOT
+from cli_support import PROGRAM, ROOT
+from pseudo_terminal import PseudoTerminal
+
+from cnn_core.errors import UserError
+from cnn_core.preset_files import load_experiment
+from cnn_tui.commands.writing import new
 
 GOOD = '[data]\ndataset = "digits"\n\n[model]\nbackbone = "cnn"\n'
 BAD = GOOD.replace("cnn", "cn") + "\n[train]\nepoch = 3\n"
@@ -107,8 +112,112 @@ def test_the_hook_runs_a_command_that_there_is(cli):
     cli(*command, ROOT / "presets" / "digits.toml")
 
 
-@pytest.mark.parametrize(("arguments", "key"), [((), "data"), (("study",), "rows")])
-def test_the_schema_is_printed(cli, arguments, key):
-    document = json.loads(cli("schema", *arguments).stdout)
-    assert key in document["properties"]
+def test_the_schema_is_printed(cli):
+    assert "data" in json.loads(cli("schema").stdout)["properties"]
+    assert "rows" in json.loads(cli("schema", "study").stdout)["properties"]
     assert "did you mean 'sweep'?" in cli("schema", "swep", rc=2).stderr
+
+
+def ask(cli, *arguments):
+    return PseudoTerminal(
+        [*PROGRAM, "new", *arguments], folder=cli.folder, env=cli.env, zygote=cli.zygote
+    )
+
+
+def test_a_preset_is_written_from_a_few_answers(cli):
+    cli.make_images(cli.folder / "pets", ["cat", "dog"], 4)
+    with ask(cli, "my pets.toml", "--set", "data.limit=9") as terminal:
+        for question, answer in (
+            ("data [digits]:", "pet"),
+            ("neither a data set nor a folder", "pets"),
+            ("8 images of 2 classes", "resnet18"),
+            ("training [all]:", "heads"),
+            ("did you mean 'head'?", "head"),
+            ("augmentation [none]:", ""),
+            ("epochs [10]:", "none"),
+            ("'none' is no whole number from 1", "3"),
+        ):
+            terminal.wait_for(lambda shown=question: shown in terminal.text())
+            terminal.type(f"{answer}\r")
+        assert terminal.exit_code() == 0
+        assert "cnn-tui split 'my pets.toml' && cnn-tui run 'my pets.toml'" in terminal.text()
+    made = load_experiment(cli.folder / "my pets.toml")
+    assert made.name == "my pets"
+    assert (made.data.dataset, made.data.root) == ("folder", str(cli.folder / "pets"))
+    assert (made.data.image_size, made.data.resize, made.data.limit) == (224, 256, 9)
+    assert (made.model.backbone, made.model.weights) == ("resnet18", "imagenet")
+    assert (made.freeze.policy, made.data.normalize) == ("backbone", "imagenet")
+    assert (made.augment.policy, made.train.epochs) == ("none", 3)
+    cli("split", "my pets.toml")
+
+
+def test_enter_takes_all_defaults_and_what_is_set_is_not_asked(cli):
+    with ask(cli, "d.toml", "--set", "model.backbone=mlp", "--set", "train.epochs=2") as terminal:
+        for question in ("data [digits]:", "augmentation [none]:"):
+            terminal.wait_for(lambda shown=question: shown in terminal.text())
+            terminal.type("\r")
+        assert terminal.exit_code() == 0
+        assert "backbone [" not in terminal.text()
+    cli("run", "d.toml", "--headless", "--set", "data.limit=200")
+    assert cli.only_run().name.split("-")[2] == "d"
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_leaving_the_questions_leaves_nothing_behind(cli, key):
+    before = sorted(cli.folder.iterdir())
+    with ask(cli, "d.toml") as terminal:
+        terminal.wait_for(lambda: "data [digits]:" in terminal.text())
+        terminal.type("\r")
+        terminal.wait_for(lambda: "backbone [cnn]:" in terminal.text())
+        terminal.type(key)
+        assert terminal.exit_code() == 130
+        assert "nothing was written" in terminal.text()
+    assert sorted(cli.folder.iterdir()) == before
+
+
+def test_a_preset_or_a_run_is_written_without_questions(stored, tmp_path):
+    file = tmp_path / "from.toml"
+    done = stored("new", file, "--from", "vgg16", "--set", "train.epochs=3")
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == f"  cnn-tui split {file} && cnn-tui run {file}"
+    assert load_experiment(file) == load_experiment("vgg16", ["train.epochs=3"])
+    again = tmp_path / "again.toml"
+    stored("new", again, "--from", "last")
+    (run,) = [path for path in stored.run_dirs() if "-second-" in path.name]
+    assert load_experiment(again) == load_experiment(run / "config.toml")
+    assert "image_size = " not in again.read_text()
+    assert "lr = 0.001\n" in again.read_text()
+
+
+def test_without_a_terminal_the_data_set_is_enough(cli):
+    cli("new", "d.toml", "--set", "data.dataset=digits")
+    assert load_experiment(cli.folder / "d.toml").model.backbone == "cnn"
+    done = cli("new", "e.toml", rc=2)
+    assert done.stderr.startswith("error: no terminal to ask on: give --from PRESET|RUN, or at ")
+    assert not (cli.folder / "e.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "settings", "told"),
+    [
+        ("mine.toml", "digits", [], "there is such a file already"),
+        ("link.toml", "digits", [], "there is such a file already"),
+        ("e", "digits", [], "expected the path of a file that ends in .toml"),
+        ("no/e.toml", "digits", [], "there is no folder no"),
+        ("e.toml", "digts", [], "did you mean 'digits'?; and no run 'digts'"),
+        ("e.toml", "digits", ["train.epoch=0"], "train.epoch (--set): unknown key; did you mean"),
+        ("e.toml", None, ["data.dataset=digits", "optim.lr=0"], "optim.lr (--set): 0: should be"),
+        ("e.toml", None, ["data.dataset=digits", "name.x=0"], "'name' is a value"),
+    ],
+)
+def test_what_can_not_be_written_is_told_and_nothing_written(
+    tmp_path, monkeypatch, file, source, settings, told
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("mine")
+    (tmp_path / "link.toml").symlink_to("nowhere")
+    with pytest.raises(UserError) as caught:
+        new(file, settings, tmp_path / "runs", tmp_path / "data", source)
+    assert told in str(caught.value)
+    assert (tmp_path / "mine.toml").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.toml", "link.toml"}

@@ -154,6 +154,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         looking.summary,
         looking.split,
         looking.preview,
+        writing.new,
         writing.check,
         writing.schema,
     ],
