@@ -1,10 +1,12 @@
 """JSON Schemas of presets, sweeps and studies, made from the models, for editors.
 
-Of draft 7, which editors know best. What can be loaded they accept. They find unknown keys and
-names, wrong types and values out of range; values that don't go together the models alone find.
+What can be loaded they accept. They find unknown keys and names, wrong types and values out of
+range; values that don't go together the models alone find. Editors of TOML know drafts up to 7;
+taplo completes no keys beside an ``allOf``, shows no help beside an ``anyOf`` or a ``$ref``, and
+looks into no ``if``: so there is none of the first, and keys and help stand outside of the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -44,7 +46,7 @@ def _preset() -> Schema:
     _name_backbones(parts["Model"], parts)
     _offer(parts["Model"], "weights", ["none", "imagenet"])
     policy = parts["Freeze"]["properties"]["policy"]
-    policy["anyOf"] = [{"enum": [*FREEZING_POLICIES]}, {"pattern": "^first:[1-9][0-9]*$"}]
+    _either(policy, {"enum": [*FREEZING_POLICIES]}, {"pattern": "^first:[1-9][0-9]*$"})
     parts["Augment"]["properties"]["policy"]["enum"] = [*POLICIES]
     parts["Augment"]["properties"]["transforms"]["items"] = _transform(parts)
     return made
@@ -55,7 +57,9 @@ def _sweep() -> Schema:
     _may_lack_name(made)
     _offer(made, "preset", [*shipped_presets()])
     made["properties"]["set"] |= _settings(made, lambda key: key, lambda _, table: table)
-    made["properties"]["parameters"] |= _settings(made, _parameter, _parameter_or)
+    made["properties"]["parameters"] |= _settings(
+        made, lambda key: _parameter(made, key), lambda key, table: _parameter(made, key, table)
+    )
     made["definitions"]["Search"]["properties"]["metric"]["enum"] = [*METRICS]
     return made
 
@@ -102,6 +106,10 @@ def _made(model: type[BaseModel], title: str, preset: Schema | None = None) -> S
     parts = plain.pop("$defs", {})
     if preset is not None:
         parts |= preset["definitions"] | {"Experiment": {"properties": preset["properties"]}}
+    for part in (plain, *parts.values()):
+        for key in part.get("properties", {}).values():
+            if "anyOf" in key and "description" in key:
+                _either(key, *key["anyOf"])
     head = {"$schema": _Generator.schema_dialect, "title": title}
     return (
         head
@@ -117,13 +125,18 @@ def _may_lack_name(made: Schema) -> None:
 
 def _offer(owner: Schema, key: str, names: list[str]) -> None:
     """Let editors complete names, and the key take any other text."""
-    owner["properties"][key]["anyOf"] = [{"enum": names}, {"type": "string"}]
+    _either(owner["properties"][key], {"enum": names}, {"type": "string"})
+
+
+def _either(key: Schema, *choices: Schema) -> None:
+    """Let a key be one of several things, each with the key's help."""
+    key["anyOf"] = [{"description": key["description"]} | choice for choice in choices]
 
 
 def _name_backbones(owner: Schema, parts: Schema) -> None:
     """Let ``backbone`` be a known one, and ``options`` those of that one."""
     backbone = owner["properties"]["backbone"]
-    backbone["anyOf"] = [{"enum": BACKBONES.names()}, {"pattern": _TIMM["pattern"]}]
+    _either(backbone, {"enum": BACKBONES.names()}, _TIMM)
     families: dict[type[BaseModel], list[str]] = {}
     for name in BACKBONES.names():
         families.setdefault(BACKBONES[name].options, []).append(name)
@@ -131,10 +144,13 @@ def _name_backbones(owner: Schema, parts: Schema) -> None:
         *((options, {"enum": names}) for options, names in families.items()),
         (NoOptions, _TIMM),
     ]
-    owner["allOf"] = [
-        _if("backbone", names, {"properties": {"options": _defined(options, parts)}})
-        for options, names in known
-    ]
+    owner |= _cases(
+        "backbone",
+        [
+            (names, {"properties": {"options": _defined(options, parts)}})
+            for options, names in known
+        ],
+    )
 
 
 def _transform(parts: Schema) -> Schema:
@@ -148,13 +164,19 @@ def _transform(parts: Schema) -> Schema:
             "properties": {"name": {"const": name}, **options},
             "additionalProperties": False,
         }
-        cases.append(_if("name", {"const": name}, {"$ref": f"#/definitions/transform_{name}"}))
+        cases.append(({"const": name}, {"$ref": f"#/definitions/transform_{name}"}))
     known = {"enum": TRANSFORMS.names(), "description": "Name of the transform."}
-    return {"type": "object", "required": ["name"], "properties": {"name": known}, "allOf": cases}
+    whole = {"type": "object", "required": ["name"], "properties": {"name": known}}
+    return whole | _cases("name", cases)
 
 
-def _if(key: str, value: Schema, then: Schema) -> Schema:
-    return {"if": {"properties": {key: value}, "required": [key]}, "then": then}
+def _cases(key: str, cases: Sequence[tuple[Schema, Schema]]) -> Schema:
+    """Return what holds for the first of the values that a key has: if, else if, and so on."""
+    made: Schema = {}
+    for value, then in reversed(cases):
+        rest = {"else": made} if made else {}
+        made = {"if": {"properties": {key: value}, "required": [key]}, "then": then} | rest
+    return made
 
 
 def _defined(model: type[BaseModel], parts: Schema) -> Schema:
@@ -192,26 +214,23 @@ def _settings(
             inner = {"type": "object", "additionalProperties": entry({})}
             keys["options"] = whole({"type": "object"}, inner)
         dotted |= {f"{name}.{key}": value for key, value in keys.items()}
-        tops[name] = whole(field, _closed(keys, deeper if "options" in keys else {}))
+        tops[name] = whole(field, _closed(keys, deeper if "options" in keys else None))
     return _closed(tops | dotted, {"^model[.]options[.].": entry({})})
 
 
-def _closed(properties: Schema, patterns: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "patternProperties": patterns,
-        "additionalProperties": False,
-    }
+def _closed(properties: Schema, patterns: Schema | None = None) -> Schema:
+    others = {"patternProperties": patterns} if patterns else {}
+    return {"type": "object", "properties": properties, "additionalProperties": False} | others
 
 
-def _parameter(key: Schema) -> Schema:
-    """Return the schema of what a sweep says of a key: values that the key takes, or a range."""
-    parameter = {"$ref": "#/definitions/Parameter"}
-    return {"allOf": [parameter, {"properties": {"values": {"items": key}}}]} if key else parameter
+def _parameter(made: Schema, key: Schema, table: Schema | None = None) -> Schema:
+    """Return the schema of what a sweep says of a key: values that the key takes, or a range.
 
-
-def _parameter_or(key: Schema, table: Schema) -> Schema:
-    """Return the schema of a parameter where the table tells values or a range, else the other."""
-    told = [{"required": [one]} for one in ("values", "low", "type")]
-    return {"if": {"type": "object", "anyOf": told}, "then": _parameter(key), "else": table}
+    Of a section it may be a ``table`` of such keys instead.
+    """
+    keys = made["definitions"]["Parameter"]["properties"]
+    said = {name: {"$ref": f"#/definitions/Parameter/properties/{name}"} for name in keys}
+    said["values"] = keys["values"] | {"items": key}
+    if table is None:
+        return _closed(said)
+    return table | {"properties": table.get("properties", {}) | said}

@@ -192,3 +192,25 @@ def test_it_tells_each_key_with_its_help_and_its_default():
         for key in getattr(field.annotation, "model_fields", ()):
             told = schema["definitions"][section.capitalize()]["properties"][key]
             assert told["description"], key
+
+
+@pytest.mark.parametrize("kind", ["preset", "sweep", "study"])
+def test_editors_that_read_no_more_than_properties_complete_keys_and_show_help(kind):
+    """What taplo passes over: keys beside allOf, help beside anyOf."""
+
+    def parts(part):
+        yield part
+        for inner in part.values() if isinstance(part, dict) else part:
+            if isinstance(inner, dict | list):
+                yield from parts(inner)
+
+    schema = schema_of(kind)
+    for part in parts(schema):
+        if isinstance(part, dict):
+            assert "allOf" not in part
+            assert all("description" in choice for choice in part.get("anyOf", []))
+            if "$ref" in part:
+                found = schema
+                for step in part["$ref"].removeprefix("#/").split("/"):
+                    found = found[step]
+                assert found
