@@ -29,9 +29,10 @@ class Mistake:
 
 def mistakes(table: dict[str, Any]) -> list[Mistake]:
     """Return everything that is wrong with a preset's table, each key once."""
-    found = model_mistakes(Experiment, table)
-    named = {mistake.key for mistake in found}
-    return [*found, *(mistake for mistake in _unknown_names(table) if mistake.key not in named)]
+    found: dict[str, Mistake] = {}
+    for mistake in (*model_mistakes(Experiment, table), *_unknown_names(table), *_no_text(table)):
+        found.setdefault(mistake.key, mistake)
+    return [*found.values()]
 
 
 def model_mistakes(model: type[BaseModel], table: dict[str, Any]) -> list[Mistake]:
@@ -92,6 +93,18 @@ def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
         yield Mistake(f"augment.{key}", message)
     if data.get("whole") is True and (why := whole_mistake(augment)):
         yield Mistake("data.whole", why)
+
+
+def _no_text(value: Any, *location: str | int) -> Iterator[Mistake]:
+    """Yield texts that no file can hold: paths and arguments of a shell may be any bytes."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _no_text(inner, *location, key)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            yield Mistake(_dotted([*location]), "expected text in UTF-8", _short(value))
 
 
 def _from_pydantic(

@@ -134,11 +134,11 @@ def test_a_preset_is_written_from_a_few_answers(cli):
             ("training [all]:", "heads"),
             ("did you mean 'head'?", "head"),
             ("augmentation [none]:", ""),
-            ("epochs [10]:", "none"),
-            ("'none' is no whole number from 1", "3"),
+            ("epochs [10]:", b"\xff"),
+            ("'\\udcff' is no whole number from 1", "3"),
         ):
             terminal.wait_for(lambda shown=question: shown in terminal.text())
-            terminal.type(f"{answer}\r")
+            terminal.type((answer if isinstance(answer, bytes) else answer.encode()) + b"\r")
         assert terminal.exit_code() == 0
         assert "cnn-tui split 'my pets.toml' && cnn-tui run 'my pets.toml'" in terminal.text()
     made = load_experiment(cli.folder / "my pets.toml")
@@ -204,7 +204,7 @@ def test_without_a_terminal_the_data_set_is_enough(cli):
         ("link.toml", "digits", [], "there is such a file already"),
         ("e", "digits", [], "expected the path of a file that ends in .toml"),
         ("no/e.toml", "digits", [], "there is no folder no"),
-        ("e.toml", "digts", [], "did you mean 'digits'?; and no run 'digts'"),
+        ("e.toml", "digts", [], "did you mean 'digits'?\n  no run 'digts'"),
         ("e.toml", "digits", ["train.epoch=0"], "train.epoch (--set): unknown key; did you mean"),
         ("e.toml", None, ["data.dataset=digits", "optim.lr=0"], "optim.lr (--set): 0: should be"),
         ("e.toml", None, ["data.dataset=digits", "name.x=0"], "'name' is a value"),

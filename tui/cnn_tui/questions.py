@@ -1,5 +1,6 @@
 """The questions that a first preset is made from, asked line by line on a terminal."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -141,10 +142,10 @@ def _ask(what: str, default: str, read: Callable[[str], Value]) -> Value:
     while True:
         sys.stderr.write(f"{what} [{default}]: ")
         sys.stderr.flush()
-        line = sys.stdin.readline()
+        line = sys.stdin.buffer.readline()
         if not line:
             raise EOFError
         try:
-            return read(line.strip() or default)
+            return read(os.fsdecode(line).strip() or default)  # a path need not be UTF-8
         except (UserError, OSError) as error:
             narrate(f"  {error}")

@@ -133,7 +133,7 @@ def _table_from(source: str, runs_dir: Path, settings: list[str]) -> dict[str, A
         try:
             found = find_run(runs_dir, source) / CONFIG
         except UserError as no_run:
-            raise UserError(f"--from: {no_preset}; and {no_run}") from None
+            raise UserError(f"--from: {no_preset}\n  {no_run}") from None
     return changed_keys(load_experiment(found, settings))
 
 
