@@ -19,7 +19,8 @@ HEAD = """\
 
 A preset is a TOML file. Keys that are left out have their defaults; unknown keys, wrong types,
 impossible values and impossible combinations are all reported at once. Any key can be changed for
-one run: `--set optim.lr=0.1`.
+one run: `--set optim.lr=0.1`. `cnn-tui new` writes a preset with comments, and editors complete and
+explain all of this by a schema: [editor.md](editor.md).
 
 S1.1 and the like in the notes of shipped presets number the experiments of five published course
 reports on image classification; the figures there are what those reports state.

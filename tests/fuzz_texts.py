@@ -1,5 +1,6 @@
 """Texts and small files that people and programs write: presets, filters, events, arrays."""
 
+import functools
 import io
 import json
 import shutil
@@ -23,17 +24,21 @@ from fuzz_support import (
     values,
 )
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 from PIL import Image
 
+from cnn_core.checking import Kind, check_file
 from cnn_core.config import Data, Experiment
 from cnn_core.datasets import folder as image_folder
 from cnn_core.datasets.split import divide
 from cnn_core.preset_files import load_experiment, shipped_presets, to_toml
+from cnn_core.preset_text import changed_keys, commented
 from cnn_core.runs.event_log import EventLines
 from cnn_core.runs.requests import CONTROL, take_requests
 from cnn_core.runs.select import filter_rows, sort_rows
 from cnn_core.runs.series import RunSeries
 from cnn_core.runs.summary_state import RunSummary
+from cnn_core.schema import schema_of
 from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
 from cnn_core.studies.plan import plan
 from cnn_core.studies.study_files import load_study, shipped_studies
@@ -78,11 +83,20 @@ def _full_presets() -> dict[str, Any]:
 
 def _check_preset(content: bytes) -> None:
     with file_of("preset.toml", content) as path:
+        checked = check_file(path)
         made = told(lambda: load_experiment(path))
         if made is not None:
             assert isinstance(made, Experiment)
-            path.write_text(to_toml(made))
-            assert load_experiment(path) == made
+            assert not checked.told
+            _schema("preset").validate(tomli.loads(path.read_text("utf-8-sig")))
+            for text in (to_toml(made), commented(changed_keys(made))):
+                path.write_text(text)
+                assert load_experiment(path) == made
+
+
+@functools.cache
+def _schema(kind: Kind) -> Draft7Validator:
+    return Draft7Validator(schema_of(kind))
 
 
 def _overrides() -> st.SearchStrategy[list[str]]:
@@ -102,12 +116,18 @@ def _overrides() -> st.SearchStrategy[list[str]]:
 
 def _check_sweep(content: bytes) -> None:
     with file_of("sweep.toml", content) as path:
+        checked = check_file(path)
         if (made := told(lambda: load_sweep(path))) is not None:
+            assert not checked.told
+            _schema("sweep").validate(tomli.loads(path.read_text("utf-8-sig")))
             told(lambda: made[0].combinations)
 
 
 def _check_study(content: bytes) -> None:
     with file_of("study.toml", content) as path:
+        checked = check_file(path)
+        if checked.kind == "study" and not checked.told:
+            _schema("study").validate(tomli.loads(path.read_text("utf-8-sig")))
         if (study := told(lambda: load_study(path))) is not None:
             few = study.model_copy(update={"rows": study.rows[:2], "seeds": 1})
             told(lambda: plan(few, path.parent, reduced=True))

@@ -115,7 +115,7 @@ class Model(Section):
         return wrong
 
 
-_POLICIES = ("none", "convolutional", "classifier", "backbone")
+FREEZING_POLICIES = ("none", "convolutional", "classifier", "backbone")
 
 
 class Freeze(Section):
@@ -136,8 +136,8 @@ class Freeze(Section):
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check the policy, and that there is something to unfreeze."""
-        if not re.fullmatch(f"{'|'.join(_POLICIES)}|first:[1-9][0-9]*", self.policy):
-            near = did_you_mean(self.policy, [*_POLICIES, "first:N"])
+        if not re.fullmatch(f"{'|'.join(FREEZING_POLICIES)}|first:[1-9][0-9]*", self.policy):
+            near = did_you_mean(self.policy, [*FREEZING_POLICIES, "first:N"])
             return [("policy", f"unknown policy {self.policy!r}{near}")]
         if self.policy == "none" and self.unfreeze_at is not None:
             return [("unfreeze_at", 'nothing is frozen by policy = "none"')]

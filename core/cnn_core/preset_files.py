@@ -1,8 +1,6 @@
 """Presets on the disk: find, read, override, check and write them."""
 
 import contextlib
-import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import resolved_image_size
 from cnn_core.errors import UserError, did_you_mean, first_line, printable
 from cnn_core.locations import expanded
+from cnn_core.mistake_places import told_mistakes
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
 
 _MOST_BYTES = 4_000_000
@@ -215,65 +214,3 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{printable(path)}, line {line}: expected text in UTF-8") from error
-
-
-# Of a file that is none of ours there may be thousands of mistakes, and of any length.
-_MOST_TOLD = 50
-_LONGEST_TOLD = 600
-
-
-def told_mistakes(
-    path: Path, text: str, found: list[Mistake], overridden: dict[str, str] | None = None
-) -> str:
-    """Return all that is wrong with a file, a line each, in its order.
-
-    ``overridden`` names the option that set a key.
-    """
-    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
-    placed = []
-    lines = _lines_of(text)
-    for mistake in found:
-        option = next(
-            (by for key, by in (overridden or {}).items() if _within(key, mistake.key)), None
-        )
-        line = None if option else _line_of(lines, mistake.key)
-        place = f" ({option})" if option else f" (line {line})" if line else ""
-        value = f"{mistake.value}: " if mistake.value else ""
-        key, message = (
-            clipped(printable(part), _LONGEST_TOLD) for part in (mistake.key, mistake.message)
-        )
-        placed.append((line or math.inf, f"  {key}{place}: {value}{message}"))
-    placed.sort(key=lambda one: one[0])  # in the order of the file, the command line's last
-    shown = [told for _, told in placed[:_MOST_TOLD]]
-    if len(placed) > _MOST_TOLD:
-        shown.append(f"  … and {len(placed) - _MOST_TOLD} more")
-    return "\n".join([f"{printable(path)}: {count}", *shown])
-
-
-def _within(one: str, other: str) -> bool:
-    """Return whether one dotted key is the other, or lies in it, or holds it."""
-    parts = zip(one.split("."), other.replace("[", ".").split("."), strict=False)
-    return all(left == right for left, right in parts)
-
-
-def _lines_of(text: str) -> dict[str, int]:
-    """Return the line where each dotted key stands first (TOML keeps no lines)."""
-    lines: dict[str, int] = {}
-    header = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            header = here = re.sub(r"[\"'\[ ]", "", stripped.partition("]")[0])
-        else:
-            name = stripped.partition("=")[0].strip(" \"'")
-            here = f"{header}.{name}" if header else name
-        lines.setdefault(here, number)
-    return lines
-
-
-def _line_of(lines: dict[str, int], key: str) -> int | None:
-    """Return the line of a dotted key, or of what holds it."""
-    wanted = key.split("[")[0]
-    while wanted and wanted not in lines:
-        wanted = wanted.rpartition(".")[0]
-    return lines[wanted] if wanted else None

@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,9 +29,10 @@ class Mistake:
 
 def mistakes(table: dict[str, Any]) -> list[Mistake]:
     """Return everything that is wrong with a preset's table, each key once."""
-    found = model_mistakes(Experiment, table)
-    named = {mistake.key for mistake in found}
-    return [*found, *(mistake for mistake in _unknown_names(table) if mistake.key not in named)]
+    found: dict[str, Mistake] = {}
+    for mistake in (*model_mistakes(Experiment, table), *_unknown_names(table), *_no_text(table)):
+        found.setdefault(mistake.key, mistake)
+    return [*found.values()]
 
 
 def model_mistakes(model: type[BaseModel], table: dict[str, Any]) -> list[Mistake]:
@@ -94,6 +95,18 @@ def _unknown_names(table: dict[str, Any]) -> Iterable[Mistake]:
         yield Mistake("data.whole", why)
 
 
+def _no_text(value: Any, *location: str | int) -> Iterator[Mistake]:
+    """Yield texts that no file can hold: paths and arguments of a shell may be any bytes."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _no_text(inner, *location, key)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            yield Mistake(_dotted([*location]), "expected text in UTF-8", _short(value))
+
+
 def _from_pydantic(
     model: type[BaseModel], table: dict[str, Any], error: dict[str, Any]
 ) -> list[Mistake]:
@@ -121,13 +134,32 @@ def _from_pydantic(
 
 def _unknown_key(model: type[BaseModel], location: list[str]) -> str:
     name, sections = location[-1], _sections(model)
-    here = model if len(location) == 1 else sections.get(location[0])
+    here = _model_at(model, location[:-1])
     homes = [f"[{section}]" for section, owner in sections.items() if name in owner.model_fields]
     if homes and here is not None:
         return f"unknown key; it belongs to {' or '.join(homes)}"
     if name in model.model_fields and here is not None:
         return "unknown key; it belongs above the first section"
     return f"unknown key{did_you_mean(name, here.model_fields) if here else ''}"
+
+
+def _model_at(model: type[BaseModel], location: list[str]) -> type[BaseModel] | None:
+    """Return the model of the table at a location: a section, or one in a list or a dict."""
+    here = model
+    for part in location:
+        if part in here.model_fields:
+            inner = next(_models_in(here.model_fields[part].annotation), None)
+            if inner is None:
+                return None
+            here = inner
+    return here
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:

@@ -1,8 +1,9 @@
-"""TOML as it is read everywhere here."""
+"""TOML as it is read everywhere here, and values of it on one line."""
 
 from typing import Any
 
 import tomli
+import tomli_w
 
 # Python refuses to print numbers of more than 4300 digits, unless it is told otherwise.
 _MOST_BITS = 10_000
@@ -17,6 +18,20 @@ def parse(text: str) -> dict[str, Any]:
     table = tomli.loads(text)
     _check(table)
     return table
+
+
+def one_line(value: Any) -> str:
+    """Return a value as TOML on one line, lists and tables too."""
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_key(key)} = {one_line(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(one_line, value))}]"
+    return tomli_w.dumps({"v": value}).strip().removeprefix("v = ")
+
+
+def _key(key: str) -> str:
+    return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
 
 
 def _check(value: Any) -> None:

@@ -72,6 +72,10 @@ def test_mistakes_of_the_command_line_are_marked_so(cli):
         (["run", "x" * 5000], "neither a file nor a shipped one"),
         (["run", "digits", "--set", "name=\udcff"], "name (--set): '\\udcff'"),
         (
+            ["run", "digits", "--set", "data.root=\udcff"],
+            "data.root (--set): ",
+        ),
+        (
             ["split", "digits", "--set", "data.dataset=folder", "--set", "data.root=~x-y/z"],
             "~x-y/z",
         ),

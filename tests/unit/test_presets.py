@@ -154,7 +154,7 @@ def test_mistakes_are_told_in_the_order_of_the_file_with_their_lines(tmp_path):
         "train.epochs (line 2)",
         "data.limit (line 3)",
         "model.options.widths (line 7)",
-        "augment.transforms[0].name (line 8)",
+        "augment.transforms[0].name (line 9)",
     ]
 
 

@@ -28,6 +28,7 @@ from cnn_tui.commands import (
     surface,
     sweeping,
     training,
+    writing,
 )
 from cnn_tui.options import DataDir, Device, RunsDir
 from cnn_tui.output import Narration, has_terminal, narrate
@@ -153,6 +154,9 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         looking.summary,
         looking.split,
         looking.preview,
+        writing.new,
+        writing.check,
+        writing.schema,
     ],
     "Learn": [surface.surface],
     "App": [serving.serve],

@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-import tomli_w
-
 from cnn_core import toml_text
 from cnn_core.errors import UserError, printable
 from cnn_tui.form_fields import FormField
@@ -65,18 +63,7 @@ def from_text(field: FormField, text: str) -> Any:
 
 def to_toml_line(value: Any) -> str:
     """Return a value as TOML on one line; None, which TOML has not, as a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{_toml_key(key)} = {to_toml_line(item)}" for key, item in value.items())
-        return f"{{ {pairs} }}" if pairs else "{}"
-    if isinstance(value, list):
-        return f"[{', '.join(to_toml_line(item) for item in value)}]"
-    return tomli_w.dumps({"v": value}).strip().removeprefix("v = ")
-
-
-def _toml_key(key: str) -> str:
-    return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
+    return "–" if value is None else toml_text.one_line(value)
 
 
 def _words(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from cnn_core.config import Count, Section
 from cnn_core.errors import did_you_mean
 
-_METRICS = (
+METRICS = (
     *("best.val_acc", "best.val_loss"),
     *("last.val_acc", "last.val_loss", "last.train_acc", "last.train_loss"),
     *("test.acc", "test.top5", "test.loss"),
@@ -40,9 +40,9 @@ class Search(Section):
 
     def impossible(self) -> list[tuple[str, str]]:
         """Check the metric, and that pruning can look at it."""
-        if self.metric not in _METRICS:
-            meant = [name for name in _METRICS if name.endswith(f".{self.metric}")]
-            near = did_you_mean(self.metric, meant[:1] or _METRICS)
+        if self.metric not in METRICS:
+            meant = [name for name in METRICS if name.endswith(f".{self.metric}")]
+            near = did_you_mean(self.metric, meant[:1] or METRICS)
             return [("metric", f"no figure of a run: {self.metric!r}{near}")]
         if self.pruner != "none" and self.metric.startswith("test"):
             return [("pruner", "looks at each epoch: metric must be one of best.… or last.…")]

@@ -1,7 +1,7 @@
 """Sweep files on the disk: find, read, check and write them."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import tomli_w
 from cnn_core.config import Experiment
 from cnn_core.errors import UserError, printable
 from cnn_core.locations import expanded
+from cnn_core.mistake_places import told_mistakes
 from cnn_core.preset_files import (
     file_beside,
     find_preset,
@@ -20,7 +21,6 @@ from cnn_core.preset_files import (
     read_text,
     resolved,
     shipped_presets,
-    told_mistakes,
 )
 from cnn_core.preset_mistakes import Mistake, mistakes, model_mistakes
 from cnn_core.search.sweep_config import Sweep, name_of
@@ -46,21 +46,38 @@ def load_sweep(path: Path) -> tuple[Sweep, dict[str, Any]]:
     """
     text = read_text(path)
     table = parse_toml(path, text)
-    for key in _TABLES:
-        if isinstance(table.get(key), dict):
-            table[key] = _flat(table[key])
-    table.setdefault("name", path.stem)
-    if found := model_mistakes(Sweep, table):
+    if found := sweep_mistakes(path, table):
         raise UserError(told_mistakes(path, text, found))
-    sweep = Sweep.model_validate(table)
-    preset = file_beside(path.parent, sweep.preset) or find_preset(sweep.preset)
-    base = read_table(preset)
-    if found := [*_mistakes_with(sweep, base)]:
-        raise UserError(told_mistakes(path, text, found))
+    sweep = Sweep.model_validate(_as_modelled(path, table))
+    base = read_table(_preset_of(sweep, path))
     weights = base.get("model", {}).get("weights", "none")
     if weights not in ("none", "imagenet"):  # a path: it shall mean the same from everywhere
         base["model"]["weights"] = str(expanded(weights).absolute())
     return sweep, base
+
+
+def sweep_mistakes(path: Path, table: dict[str, Any]) -> list[Mistake]:
+    """Return all that is wrong with the table of the sweep file ``path``, with its preset too."""
+    modelled = _as_modelled(path, table)
+    if found := model_mistakes(Sweep, modelled):
+        return found
+    sweep = Sweep.model_validate(modelled)
+    try:
+        base = read_table(_preset_of(sweep, path))
+    except UserError as error:
+        return [Mistake("preset", str(error))]
+    return [*_mistakes_with(sweep, base)]
+
+
+def _as_modelled(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """Return a sweep's table with dotted keys and a name."""
+    flat = {key: _flat(table[key]) for key in _TABLES if isinstance(table.get(key), dict)}
+    return {"name": path.stem} | table | flat
+
+
+def _preset_of(sweep: Sweep, path: Path) -> Path:
+    """Return the preset's file; UserError if there is none."""
+    return file_beside(path.parent, sweep.preset) or find_preset(sweep.preset)
 
 
 def to_sweep_toml(sweep: Sweep) -> str:
@@ -87,32 +104,36 @@ def experiment_of(
 def _mistakes_with(sweep: Sweep, base: dict[str, Any]) -> Iterable[Mistake]:
     """Yield what [set] and the examples of each parameter make wrong in the preset."""
     first = {key: parameter.examples()[0] for key, parameter in sweep.parameters.items()}
-    fixed = {f"set.{key}": value for key, value in sweep.set.items()}
-    first_keys = {f"parameters.{key}": value for key, value in first.items()}
     told: set[str] = set()
     for key, parameter in sweep.parameters.items():
         for value in parameter.examples():
-            placed = fixed | first_keys | {f"parameters.{key}": value}
-            settings = {name.partition(".")[2]: item for name, item in placed.items()}
-            table, wrong = _changed(base, settings)
-            for mistake in wrong + mistakes(table):
-                place, message = _place_of(mistake.key, placed), mistake.message
-                if place is None:
+            for owner, mistake in setting_mistakes(base, sweep.set | first | {key: value}):
+                message = mistake.message
+                if owner is None:
                     place = f"preset ({sweep.preset}) {mistake.key}"
                     message += f", with {key} = {name_of(value)}"
+                else:
+                    place = f"{'parameters' if owner in sweep.parameters else 'set'}.{owner}"
                 if place not in told:
                     told.add(place)
                     yield Mistake(place, message, mistake.value)
 
 
-def _place_of(key: str, placed: dict[str, Any]) -> str | None:
-    """Return which of the sweep's keys set the preset's ``key``, None if the preset did."""
-    owners = [
-        name
-        for name in placed
-        if key == (own := name.partition(".")[2]) or key.startswith((f"{own}.", f"{own}["))
-    ]
-    return owners[-1] if owners else None
+def setting_mistakes(
+    base: dict[str, Any], settings: dict[str, Any]
+) -> Iterator[tuple[str | None, Mistake]]:
+    """Yield what is wrong with a preset's table with these values of its dotted keys.
+
+    Each mistake comes with the key among ``settings`` that made it, None if the preset did.
+    """
+    table, wrong = _changed(base, settings)
+    for mistake in wrong + mistakes(table):
+        owners = [
+            own
+            for own in settings
+            if mistake.key == own or mistake.key.startswith((f"{own}.", f"{own}["))
+        ]
+        yield owners[-1] if owners else None, mistake
 
 
 def _changed(

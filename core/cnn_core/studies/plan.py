@@ -107,7 +107,7 @@ def _planned(
     smaller = study.reduced | row.reduced | arm.reduced if reduced else {}
     changed = smaller | settings
     try:
-        for label, preset, base, point in _points(arm, folder):
+        for label, preset, base, point in points(arm, folder):
             first = experiment_of(
                 base,
                 point | arm.set | changed,
@@ -128,8 +128,13 @@ def _planned(
         raise UserError(f"study {study.name}, row {row.id}: {error}") from error
 
 
-def _points(arm: Arm, folder: Path) -> Iterator[tuple[str, str, dict[str, Any], Settings]]:
-    """Yield label, preset, its table, and what a grid sets there."""
+def points(arm: Arm, folder: Path) -> Iterator[tuple[str, str, dict[str, Any], Settings]]:
+    """Yield label, preset, its table, and what a grid sets there; none for layers.
+
+    Raises UserError where preset or sweep can't be read.
+    """
+    if arm.layers is not None:
+        return
     if arm.preset is not None:
         path = file_beside(folder, arm.preset) or find_preset(arm.preset)
         yield arm.label, path.stem, read_table(path), {}

@@ -4,13 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from cnn_core.errors import UserError
-from cnn_core.preset_files import (
-    find_shipped,
-    parse_toml,
-    read_text,
-    shipped_presets,
-    told_mistakes,
-)
+from cnn_core.mistake_places import told_mistakes
+from cnn_core.preset_files import find_shipped, parse_toml, read_text, shipped_presets
 from cnn_core.preset_mistakes import model_mistakes
 from cnn_core.studies.study_config import Study
 

@@ -8,8 +8,8 @@ from textual.widgets import Input, Static
 from cnn_core.config import Experiment
 from cnn_core.errors import UserError, printable
 from cnn_core.files import write_text_atomically
-from cnn_core.locations import expanded
 from cnn_core.preset_files import to_toml
+from cnn_core.preset_text import preset_path
 from cnn_tui.output import literal, sentence
 from cnn_tui.screens.dialogs import Prompt
 
@@ -44,15 +44,3 @@ def default_path(name: str) -> str:
     """Return presets/NAME.toml where there is a folder presets, else NAME.toml."""
     file = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "experiment"
     return str(Path("presets" if Path("presets").is_dir() else "", f"{file}.toml"))
-
-
-def preset_path(text: str) -> Path:
-    """Return the path meant; UserError for one that no preset can have."""
-    path = expanded(text.strip())
-    if path.suffix != ".toml":
-        raise UserError("expected the path of a file that ends in .toml")
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {printable(path.parent)}")
-    if path.is_dir():
-        raise UserError(f"{printable(path)} is a folder")
-    return path
