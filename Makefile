@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format pictures clean
+.PHONY: run test format pages pictures tour docs dist clean
 
 run: $(VENV)/.installed
 	$(BIN)/cnn-tui run digits --headless
@@ -19,17 +19,38 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Each docs/NAME_reference.py prints docs/NAME.md.
+pages: $(VENV)/.installed
+	for script in docs/*_reference.py; do \
+	    $(BIN)/python $$script > $(VENV)/page.md && mv $(VENV)/page.md $${script%_reference.py}.md || exit 1; \
+	done
+
 pictures: $(VENV)/.installed
 	$(BIN)/python docs/make_pictures.py
 
+tour: $(VENV)/.installed-docs
+	$(BIN)/python docs/make_recording.py
+
+# Always all of it: a page that did not change may have a link that died.
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -c docs -n -W --keep-going -E -a -d $(VENV)/doctrees . site
+
+dist: $(VENV)/.installed-test
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
