@@ -45,7 +45,7 @@ class Data(Section):
     """Which images, how they are split, and how they are brought to one size."""
 
     dataset: str
-    """Name of the data set: digits, cifar10, cifar100, caltech101, caltech256 or folder."""
+    """Name of the data set, such as digits, cifar10 or folder: your own images."""
     root: str | None = None
     """Folder of the data set, absolute or below the data folder; default: its name."""
     classes: list[str] | None = Field(default=None, min_length=1)

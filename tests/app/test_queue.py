@@ -31,7 +31,7 @@ def waiting(app: CnnTuiApp, folder: Folder) -> list[Path]:
 async def opened(pilot: Pilot[Any]) -> QueuePage:
     app = pilot.app
     assert isinstance(app, CnnTuiApp)
-    app.show_queue()
+    app.open_page("queue")
     await until(pilot, lambda: isinstance(app.screen, QueuePage))
     page = app.screen
     assert isinstance(page, QueuePage)

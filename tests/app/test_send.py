@@ -96,7 +96,7 @@ async def test_slots_are_shown_and_changed(app: CnnTuiApp, folder: Folder) -> No
     assert hold is not None
     other.set_slots(3)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.show_queue()
+        app.open_page("queue")
         await until(pilot, lambda: isinstance(app.screen, QueuePage))
         page = app.screen
 

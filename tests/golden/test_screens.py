@@ -29,8 +29,8 @@ PAGES: dict[str, tuple[Show, tuple[str, ...]]] = {
     "new": (lambda app, runs: app.new_experiment(from_run=runs[0]), ()),
     "run": (lambda app, runs: app.open_run(runs[1]), ()),
     "compare": (lambda app, runs: app.compare(runs[:3]), ()),
-    "queue": (lambda app, runs: app.show_queue(), ()),
-    "help": (lambda app, runs: app.show_queue(), ("f1",)),
+    "queue": (lambda app, runs: app.open_page("queue"), ()),
+    "help": (lambda app, runs: app.open_page("queue"), ("f1",)),
     "delete": (lambda app, runs: None, ("down", "d")),
 }
 

@@ -205,9 +205,8 @@ def test_digits(tmp_path: Path) -> None:
 
 
 def test_catalog() -> None:
-    assert DATASETS.names() == sorted(
-        ["digits", "cifar10", "cifar100", "caltech101", "caltech256", "folder"]
-    )
+    shipped = {"digits", "cifar10", "cifar100", "caltech101", "caltech256", "folder"}
+    assert shipped <= set(DATASETS.names())
     assert resolved_image_size(Data(dataset="digits")) == 8
     assert resolved_image_size(Data(dataset="cifar100")) == 32
     assert resolved_image_size(Data(dataset="folder")) == 224

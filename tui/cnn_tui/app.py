@@ -15,6 +15,7 @@ from textual.types import CSSPathType
 from cnn_core.errors import CnnTuiError
 from cnn_tui import themes
 from cnn_tui.driver import PatientDriver
+from cnn_tui.screens.catalog import PAGES
 from cnn_tui.screens.leaving import AskHowToLeave, Leaving
 from cnn_tui.screens.page import Dialog
 from cnn_tui.screens.runs import RunsPage
@@ -104,23 +105,9 @@ class CnnTuiApp(App[str]):
 
         self.push_screen(ComparePage(run_dirs))
 
-    def show_queue(self) -> None:
-        """Show the runs that wait."""
-        from cnn_tui.screens.queue import QueuePage
-
-        self.push_screen(QueuePage())
-
-    def show_sweeps(self) -> None:
-        """Show the sweeps."""
-        from cnn_tui.screens.sweeps import SweepsPage
-
-        self.push_screen(SweepsPage())
-
-    def show_surfaces(self) -> None:
-        """Show optimizers on functions of two variables."""
-        from cnn_tui.screens.surface import SurfacePage
-
-        self.push_screen(SurfacePage())
+    def open_page(self, name: str) -> None:
+        """Show a page that the catalog names."""
+        self.push_screen(PAGES[name].page())
 
     def open_sweep(self, name: str) -> None:
         """Show a sweep's trials, live."""

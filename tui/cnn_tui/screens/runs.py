@@ -14,6 +14,7 @@ from cnn_core.errors import UserError
 from cnn_core.runs.index import Row
 from cnn_core.runs.watcher import Changes, RunsWatcher
 from cnn_tui.run_choice import choose_rows, sorted_by
+from cnn_tui.screens.catalog import PAGES
 from cnn_tui.screens.run_actions import RunActions
 from cnn_tui.widgets.filter_line import FilterLine
 from cnn_tui.widgets.run_preview import RunPreview
@@ -48,14 +49,15 @@ trains them: this app, a shell, another machine.
         Binding("slash", "filter", "Filter", id="runs.filter", tooltip="Choose which runs to show"),
         Binding("s", "sort", "Sort", id="runs.sort", tooltip="Choose the order of the runs"),
         Binding("v", "preview", "Preview", id="runs.preview", tooltip="Show or hide the preview"),
-        Binding("w", "show_sweeps", "Sweeps", id="runs.show_sweeps", tooltip="Searches of values"),
-        Binding("q", "show_queue", "Queue", id="runs.show_queue", tooltip="The runs that wait"),
-        Binding(
-            "f",
-            "show_surfaces",
-            "Surfaces",
-            id="runs.show_surfaces",
-            tooltip="Optimizers on functions of two variables",
+        *(
+            Binding(
+                opener.key,
+                f"show_page('{name}')",
+                opener.title,
+                id=f"runs.show_{name}",
+                tooltip=opener.tooltip,
+            )
+            for name, opener in PAGES.items()
         ),
         Binding(
             "a",
@@ -284,14 +286,6 @@ trains them: this app, a shell, another machine.
         row = self.current()
         self._preview.show(row, self._folder(row) if row else None)
 
-    def action_show_sweeps(self) -> None:
-        """Show the sweeps."""
-        self.cnn_app.show_sweeps()
-
-    def action_show_surfaces(self) -> None:
-        """Show optimizers on functions of two variables."""
-        self.cnn_app.show_surfaces()
-
-    def action_show_queue(self) -> None:
-        """Show the runs that wait."""
-        self.cnn_app.show_queue()
+    def action_show_page(self, name: str) -> None:
+        """Open a page of the catalog."""
+        self.cnn_app.open_page(name)
