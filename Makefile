@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format pictures clean
+.PHONY: run test format pages pictures docs dist clean
 
 run: $(VENV)/.installed
 	$(BIN)/cnn-tui run digits --headless
@@ -18,6 +18,12 @@ test: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Each docs/NAME_reference.py prints docs/NAME.md.
+pages: $(VENV)/.installed
+	for script in docs/*_reference.py; do \
+	    $(BIN)/python $$script > $(VENV)/page.md && mv $(VENV)/page.md $${script%_reference.py}.md || exit 1; \
+	done
 
 pictures: $(VENV)/.installed
 	$(BIN)/python docs/make_pictures.py

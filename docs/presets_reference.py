@@ -1,4 +1,4 @@
-"""Write docs/presets.md from the models: ``python docs/presets_reference.py > docs/presets.md``."""
+"""Write docs/presets.md from the models: ``make pages``."""
 
 import sys
 from collections.abc import Iterator

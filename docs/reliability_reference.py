@@ -1,6 +1,6 @@
 """Write docs/reliability.md from what the campaigns recorded.
 
-``python docs/reliability_reference.py > docs/reliability.md``
+``make pages``
 """
 
 import json

@@ -1,6 +1,6 @@
 """Write docs/results.md from what ``cnn-tui reproduce`` has written to docs/results.
 
-``python docs/results_reference.py > docs/results.md``; the figures themselves come from the runs:
+``make pages``; the figures themselves come from the runs:
 ``cnn-tui reproduce S3 --reduced --out docs/results/S3`` trains what is missing of them, and
 ``--budget 0`` only writes them again.
 """

@@ -1,4 +1,4 @@
-"""Write docs/studies.md from the models: ``python docs/studies_reference.py > docs/studies.md``."""
+"""Write docs/studies.md from the models: ``make pages``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Write docs/sweeps.md from the models: ``python docs/sweeps_reference.py > docs/sweeps.md``."""
+"""Write docs/sweeps.md from the models: ``make pages``."""
 
 import sys
 

@@ -65,7 +65,7 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StepsDone:
-    """Progress inside an epoch: means over the steps since the last such event."""
+    """Progress inside an epoch, at most twice a second: means over the steps since the last one."""
 
     epoch: int
     step: int
@@ -136,7 +136,10 @@ class LearningRateSet:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TestEvaluated:
-    """Metrics of a checkpoint on the test images; ``epoch`` is the checkpoint's."""
+    """Metrics of a checkpoint on the test images at the end of a run; ``epoch`` is its epoch.
+
+    First those of the last weights, then those of the best by validation.
+    """
 
     __test__ = False  # not a pytest class
 
@@ -185,10 +188,15 @@ _FIELDS = {cls: [(f.name, f.type) for f in dataclasses.fields(cls)] for cls in _
 _UNFIT = object()
 
 
+def event_name(kind: type[Event]) -> str:
+    """Return what a class of events is called in the log, such as ``epoch_finished``."""
+    return _NAMES[kind]
+
+
 def encode(event: Event, time: float) -> str:
     """Return the event as one line of JSON, without the newline; ``time`` is Unix seconds."""
     body = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-    return to_json({"event": _NAMES[type(event)], "time": time, **body})
+    return to_json({"event": event_name(type(event)), "time": time, **body})
 
 
 def decode(line: str | bytes) -> tuple[float, Event]:
