@@ -28,14 +28,26 @@ pages: $(VENV)/.installed
 pictures: $(VENV)/.installed
 	$(BIN)/python docs/make_pictures.py
 
+# Always all of it: a page that did not change may have a link that died.
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -c docs -n -W --keep-going -E -a -d $(VENV)/doctrees . site
+
+dist: $(VENV)/.installed-test
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -15,9 +15,9 @@ HEAD = """\
 <!-- Made by docs/commands_reference.py from the command line; edit the help texts there. -->
 
 What `cnn-tui COMMAND --help` prints. Options may stand anywhere after the command. Where a RUN is
-asked for, its id, the unique start of one, the name in it, its path, or `last` will do; a PRESET is a
-file or the name of a shipped one (`cnn-tui presets`). Results go to stdout, everything else to
-stderr. Exit codes: 0 finished, 1 failed or diverged, 2 your mistake, 130 stopped on request.
+asked for, its id, the unique start of one, the name in it, its path, or `last` will do; a PRESET is
+a file or the name of a shipped one (`cnn-tui presets`). Results go to stdout, all else to stderr.
+Exit codes: 0 finished, 1 failed or diverged, 2 your mistake, 130 stopped on request.
 """
 
 

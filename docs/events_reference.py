@@ -25,9 +25,9 @@ fractions in 0..1; epochs count from 1; losses are in nats; learning rates are t
 group of weights. NaN and the infinities are the texts "NaN", "Infinity" and "-Infinity".
 
 Lines are only ever appended. The last one of a stream is a `run_finished`; a run that was resumed
-goes on with `run_started` after it, and then tells epochs again that were not in its checkpoint: the
-later line counts. A reader should pass over events and fields that it does not know, and a last line
-without its end.
+goes on with `run_started` after it, and tells epochs again that were not in its checkpoint: the
+later line counts. A reader should pass over events and fields that it does not know, and over a
+last line without its end.
 """
 
 

@@ -36,12 +36,3 @@ def test_pictures_are_small_and_fetch_nothing(path: Path):
     assert "url(" not in svg
     assert "@font-face" not in svg
     assert re.findall(r"https?:[^\"]*", svg) == ["http://www.w3.org/2000/svg"]
-
-
-@pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-)
-def test_no_link_of_a_page_is_dead(page: str):
-    path = ROOT / page
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), target
