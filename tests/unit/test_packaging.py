@@ -50,6 +50,6 @@ def test_the_sdist_holds_what_its_tests_read(tmp_path: Path):
         held = {str(Path(*Path(name).parts[1:])) for name in archive.getnames()}
     folders = ("core", "tui", "presets", "tests", "benchmarks", "docs")
     needed = {str(path.relative_to(ROOT)) for path in files_in(*folders)}
-    needed |= {path.name for path in ROOT.glob("*.md")}
-    needed |= {"LICENSE", "Makefile", "pyproject.toml", ".pre-commit-config.yaml"}
+    needed |= {path.name for pattern in ("*.md", ".pre-commit-*") for path in ROOT.glob(pattern)}
+    needed |= {"LICENSE", "Makefile", "pyproject.toml"}
     assert held - {"PKG-INFO", ".gitignore"} == needed

@@ -4,14 +4,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cnn_core.backbones.network import build_network
 from cnn_core.config import Model
 from cnn_core.runs.dotted import Document, value_at
 from cnn_core.runs.reader import read_summary
 from cnn_core.studies.matching import ENDED, Runs
 from cnn_core.studies.plan import PlannedArm
 from cnn_core.studies.study_config import Layers, Study
-from cnn_core.summary import summarize
 
 _HISTORY = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc")
 
@@ -56,6 +54,9 @@ def values_of(arm: Document, figure: str) -> list[float]:
 
 
 def _of_layers(arm: PlannedArm, layers: Layers) -> Document:
+    from cnn_core.backbones.network import build_network  # with torch, which tables do without
+    from cnn_core.summary import summarize
+
     network = build_network(
         Model(backbone=layers.backbone, options=layers.options),
         classes=layers.classes,
