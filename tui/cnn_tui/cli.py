@@ -31,7 +31,7 @@ from cnn_tui.commands import (
     writing,
 )
 from cnn_tui.options import DataDir, Device, RunsDir
-from cnn_tui.output import Narration, has_terminal, narrate
+from cnn_tui.output import Narration, complain, has_terminal
 
 
 class _Group(TyperGroup):
@@ -48,7 +48,7 @@ class _Group(TyperGroup):
         except (CnnTuiError, OSError, MemoryError, RuntimeError) as error:
             if (told := _told(error)) is None:
                 raise
-            narrate(f"error: {told}")
+            complain(f"error: {told}")
             raise typer.Exit(getattr(error, "exit_code", CnnTuiError.exit_code)) from error
         finally:
             _drop_output()

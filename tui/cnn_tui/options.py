@@ -8,7 +8,8 @@ import typer
 
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.launch.choose import LAUNCHERS
-from cnn_core.locations import default_data_dir, default_runs_dir
+from cnn_core.locations import cache_dir, default_data_dir, default_runs_dir
+from cnn_tui import output
 
 
 def one_of(option: str, *names: str) -> Callable[[str], str]:
@@ -35,6 +36,26 @@ def launch_options(texts: Iterable[str] | None) -> dict[str, Any]:
     return parsed
 
 
+def set_loudness(*, quiet: bool, verbose: bool) -> None:
+    """Let this process narrate less or more; UserError for both."""
+    if quiet and verbose:
+        raise UserError("give one of --quiet and --verbose")
+    if quiet or verbose:
+        output.set_loudness("quiet" if quiet else "verbose")
+
+
+def places(runs_dir: Path, data_dir: Path) -> list[tuple[str, Path]]:
+    """Return where settings, runs, data and caches are, for those who ask for details."""
+    from cnn_tui.settings import settings_dir
+
+    return [
+        ("settings", settings_dir() / "config.toml"),
+        ("runs", runs_dir.absolute()),
+        ("data", data_dir.absolute()),
+        ("cache", cache_dir().absolute()),
+    ]
+
+
 RunsDir = Annotated[
     Path,
     typer.Option(
@@ -53,6 +74,16 @@ DataDir = Annotated[
         help="Folder of the data sets (CNN_TUI_DATA).",
         default_factory=default_data_dir,
         show_default="the user's cache folder",
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Tell errors and the result only; without the app."),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Tell times, places and libraries' warnings; without the app."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON on stdout, and nothing else.")]

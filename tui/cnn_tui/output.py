@@ -5,8 +5,9 @@ import io
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,6 +19,9 @@ from cnn_core.errors import CnnTuiError, printable
 from cnn_core.files import to_json
 from cnn_core.quantities import percent as percent
 from cnn_core.quantities import seconds as seconds
+
+Loudness = Literal["quiet", "normal", "verbose"]
+_loudness: Loudness = "normal"
 
 # A pipe has no width: there nothing is wrapped.
 _PIPED_WIDTH = 10**6
@@ -47,6 +51,23 @@ class _Console(Console):
         raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
 
+def set_loudness(wanted: Loudness) -> None:
+    """Narrate nothing but errors, as usual, or more than usual, in this process from now on.
+
+    Warnings of Python's libraries are never shown, as Python does, or all of them; what the user
+    has asked Python for (``-W``, PYTHONWARNINGS) holds.
+    """
+    global _loudness
+    _loudness = wanted
+    if wanted != "normal" and not sys.warnoptions:
+        warnings.simplefilter("ignore" if wanted == "quiet" else "default")
+
+
+def is_quiet() -> bool:
+    """Return whether only errors are told."""
+    return _loudness == "quiet"
+
+
 def stdout() -> Console:
     """Return a console for data."""
     return _Console(
@@ -54,10 +75,11 @@ def stdout() -> Console:
     )
 
 
-def stderr() -> Console:
-    """Return a console for narration."""
+def stderr(*, always: bool = False) -> Console:
+    """Return a console for narration; unless ``always``, it is silent where the user wishes so."""
     return _Console(
         stderr=True,
+        quiet=is_quiet() and not always,
         width=None if sys.stderr.isatty() else _PIPED_WIDTH,
         highlight=False,
         markup=False,
@@ -80,11 +102,27 @@ def narrate(text: str, *, command: str | None = None) -> None:
         print_line(console, f"  {printable(command)}")
 
 
-def narrate_on(console: Console, text: str) -> None:
-    """Write lines broken between words, other people's control characters escaped."""
+def narrate_on(console: Console, text: str, style: str = "") -> None:
+    """Write lines broken between words, other people's control characters escaped.
+
+    Who wants to know all gets the time before each.
+    """
+    now = f"{time.strftime('%H:%M:%S')} " if _loudness == "verbose" else ""
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip(" "))] + "  "
-        print_line(console, wrapped(printable(line), console.width, indent))
+        print_line(console, wrapped(f"{now}{printable(line)}", console.width, indent), style)
+
+
+def narrate_details(facts: Iterable[tuple[str, Any]]) -> None:
+    """Write names and values for who wants to know all."""
+    if _loudness == "verbose":
+        for name, value in facts:
+            narrate(f"{name}: {value}")
+
+
+def complain(text: str) -> None:
+    """Write an error, which is told however quiet the rest is."""
+    narrate_on(stderr(always=True), text)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:

@@ -124,7 +124,8 @@ def reproduce(
 def _train(work: "Reproduction") -> bool:
     """Train and tell; return whether a signal ended it."""
     from cnn_core.studies.drive import JobBegan, JobEnded
-    from cnn_tui.headless import LiveProgress, PlainLines, shown, stopping_on_signals
+    from cnn_tui.headless import shown, stopping_on_signals
+    from cnn_tui.run_display import LiveProgress, PlainLines
 
     with stopping_on_signals(work) as signalled, ExitStack() as shows:
         display: LiveProgress | PlainLines = PlainLines()
