@@ -9,7 +9,7 @@ import typer
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.launch.choose import LAUNCHERS
 from cnn_core.locations import cache_dir, default_data_dir, default_runs_dir
-from cnn_tui import output
+from cnn_tui import completion, output
 
 
 def one_of(option: str, *names: str) -> Callable[[str], str]:
@@ -91,6 +91,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
+        autocompletion=completion.runs,
         help="A run: its id, the start of one, the name in it, a path, or last.",
         show_default=False,
     ),
@@ -98,7 +99,10 @@ RunName = Annotated[
 PresetName = Annotated[
     str,
     typer.Argument(
-        metavar="PRESET", help="A preset file or the name of a shipped one.", show_default=False
+        metavar="PRESET",
+        autocompletion=completion.presets,
+        help="A preset file or the name of a shipped one.",
+        show_default=False,
     ),
 ]
 Settings = Annotated[
@@ -106,6 +110,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
+        autocompletion=completion.settings,
         help="Change a key of the preset; may be repeated.",
         default_factory=list,
         show_default=False,
@@ -116,6 +121,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="DEVICE",
+        autocompletion=completion.devices,
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
 ]
@@ -125,6 +131,7 @@ LauncherName = Annotated[
         "--launcher",
         metavar="local|ray|slurm",
         parser=one_of("--launcher", *LAUNCHERS),
+        autocompletion=completion.one_of_these(*LAUNCHERS),
         help="Where to train: here, on a Ray cluster, by SLURM.",
     ),
 ]
@@ -138,6 +145,7 @@ Checkpoint = Annotated[
         "--checkpoint",
         metavar="best|last",
         parser=one_of("--checkpoint", "best", "last"),
+        autocompletion=completion.one_of_these("best", "last"),
         help="Weights: of the best epoch, or the last.",
     ),
 ]
@@ -147,6 +155,7 @@ Split = Annotated[
         "--split",
         metavar="test|val|train",
         parser=one_of("--split", "test", "val", "train"),
+        autocompletion=completion.one_of_these("test", "val", "train"),
         help="Part of the data set.",
     ),
 ]

@@ -8,6 +8,7 @@ import typer
 
 from cnn_core.errors import printable
 from cnn_core.locations import cache_dir
+from cnn_tui import completion
 from cnn_tui.options import (
     DataDir,
     Device,
@@ -33,6 +34,7 @@ SweepName = Annotated[
     str,
     typer.Argument(
         metavar="SWEEP",
+        autocompletion=completion.sweeps,
         help="A sweep file, the name of a shipped one, or of one that has begun.",
         show_default=False,
     ),
@@ -115,7 +117,8 @@ def sweeps(
     as_json: Json = False,
 ) -> None:
     """List the sweeps that have begun, or those that come with the program."""
-    from cnn_core.search.folder import open_sweep, sweep_names
+    from cnn_core.search.begun import sweep_names
+    from cnn_core.search.folder import open_sweep
 
     if shipped:
         _list_shipped(as_json=as_json)
