@@ -58,6 +58,8 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("cnn-tui run digits --launcher s", ["slurm"]),
         ("cnn-tui evaluate last --split t", ["test", "train"]),
         ("cnn-tui export last --format o", ["onnx"]),
+        ("cnn-tui schema s", ["study", "sweep"]),
+        ("cnn-tui new x.toml --from digi", ["digits"]),
         ("cnn-tui run digits --qu", ["--queue", "--quiet"]),
     ],
 )

@@ -48,6 +48,12 @@ def presets(_ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
 
 @offers
+def files(_ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Offer files of presets, sweeps and studies."""
+    return _toml_files(incomplete)
+
+
+@offers
 def studies(_ctx: typer.Context, incomplete: str) -> Iterator[str]:
     """Offer shipped studies, and files."""
     yield from _shipped("studies")
@@ -75,6 +81,11 @@ def runs(ctx: typer.Context, _incomplete: str) -> Iterator[str]:
     names = Counter(name_in(run_id) for run_id in ids)
     yield from sorted(name for name, count in names.items() if count == 1)
     yield from reversed(ids)
+
+
+def presets_and_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Offer both."""
+    return [*presets(ctx, incomplete), *runs(ctx, incomplete)]
 
 
 @offers

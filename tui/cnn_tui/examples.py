@@ -116,6 +116,18 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("All but timm's", "cnn-tui backbones"),
         ("Some of timm's", "cnn-tui backbones 'timm:convnext_t*'"),
     ),
+    "check": (
+        ("Your files before a commit, without any data", "cnn-tui check my.toml rates.toml"),
+        ("Every mistake, for a program", "cnn-tui check my.toml --json"),
+    ),
+    "schema": (
+        ("For an editor, beside your presets", "cnn-tui schema > preset.schema.json"),
+        ("Of sweep files", "cnn-tui schema sweep > sweep.schema.json"),
+    ),
+    "new": (
+        ("Answer a few questions", "cnn-tui new flowers.toml"),
+        ("As a run was, with a key changed", "cnn-tui new wide.toml --from last --set seed=1"),
+    ),
     "summary": (
         ("The network of a preset", "cnn-tui summary vgg16"),
         (
