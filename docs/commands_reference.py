@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from cnn_tui.cli import app
+from cnn_tui.examples import EXAMPLES
 
 HEAD = """\
 # Commands
@@ -31,7 +32,8 @@ def reference() -> str:
     for panel, commands in panels.items():
         lines.append(f"\n## {panel}\n")
         for command in commands:
-            lines += [f"### {command.name}\n", *_described(command, f"cnn-tui {command.name}"), ""]
+            lines += [f"### {command.name}\n", *_described(command, f"cnn-tui {command.name}")]
+            lines += ["", *_examples(command.name), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -47,6 +49,11 @@ def _described(command: Any, call: str) -> Iterator[str]:
         for name, parameter in rows:
             cells = (f"`{name}`", parameter.help or "", _default(parameter))
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _examples(name: str) -> Iterator[str]:
+    for what, line in EXAMPLES[name]:
+        yield f"{what}:\n\n    {line}\n"
 
 
 def _argument(argument: Any) -> str:

@@ -91,6 +91,13 @@ class Cli:
             process.kill()
             process.communicate()
 
+    def notify(self, **table: object) -> None:
+        """Write the table ``[notify]`` into the user's settings."""
+        settings = Path(self.env["CNN_TUI_CONFIG"])
+        settings.mkdir(exist_ok=True)
+        lines = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+        (settings / "config.toml").write_text("\n".join(["[notify]", *lines]))
+
     def run_dirs(self) -> list[Path]:
         """Return the folders of all runs, the oldest first."""
         return sorted(self.runs.glob("2*"))

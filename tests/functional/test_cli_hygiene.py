@@ -1,6 +1,7 @@
 """Help, pipes, streams and imports: the manners of a command-line program."""
 
 import importlib.metadata
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from typer.main import get_command
 
 from cnn_tui.cli import app
+from cnn_tui.examples import EXAMPLES
 
 COMMANDS = sorted(get_command(app).commands)
 QUICK = [[], *([command] for command in COMMANDS)]
@@ -28,6 +30,36 @@ def test_every_command_has_help_that_fits_80_columns(cli, command):
     assert f"Usage: {' '.join(['cnn-tui', *command])} " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
+    if command:
+        assert all(f"     {line}\n" in done.stdout for _, line in EXAMPLES[command[0]])
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["resume"]], ids=str)
+def test_help_is_whole_in_a_narrow_terminal(cli, command):
+    cli.env["COLUMNS"] = "40"
+    told = cli(*command, "--help").stdout
+    lines = [line for line in told.splitlines() if not line.startswith("     cnn-tui ")]
+    assert max(map(len, lines)) <= 40
+    assert not {"…", "╭"} & set(told)
+    assert "..." not in told.replace("[ARGS]...", "")
+    known = {"--runs-dir", "--data-dir", "--device", "--help", *([] if command else COMMANDS)}
+    assert known <= set(told.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_that_it_takes(name):
+    group = get_command(app)
+    assert len(EXAMPLES[name]) > 1
+    for what, line in EXAMPLES[name]:
+        words = shlex.split(line)
+        program, command, *arguments = words[: words.index(">")] if ">" in words else words
+        assert (program, command) == ("cnn-tui", name), what
+        with group.commands[name].make_context(name, arguments):  # or it would raise UsageError
+            pass
+
+
+def test_there_are_no_examples_of_commands_that_are_none():
+    assert sorted(EXAMPLES) == COMMANDS
 
 
 def test_the_version(cli):

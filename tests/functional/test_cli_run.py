@@ -40,12 +40,14 @@ def test_a_run_narrates_on_stderr_and_leaves_a_complete_folder(stored):
 
 def test_the_config_of_a_run_repeats_it_in_the_background(stored, cli):
     first = stored.run_dirs()[0]
+    cli.notify(command=f'echo "$CNN_TUI_STATUS" > {cli.folder}/told.txt')
     done = cli("run", first / "config.toml", "--detach")
     again = cli.only_run()
     assert done.stdout == f"{again.name}\n"
     cli.wait_for(lambda: cli.events(again, "run_finished"))
     cli.wait_for(lambda: cli.json("show", again.name)["status"] == "finished")
     assert "epoch 2/2" in (again / "log.txt").read_text()
+    cli.wait_for((cli.folder / "told.txt").exists)
     assert (again / "config.toml").read_text() == (first / "config.toml").read_text()
     cli.assert_same_weights(first, again, "last")
     cli.assert_same_weights(first, again, "best")

@@ -95,6 +95,7 @@ def test_two_commands_share_a_study_and_one_that_dies_is_replaced(cli, sweep_fil
 
 
 def test_a_stopped_sweep_is_resumed_and_extended(cli, sweep_file):
+    cli.notify(command=f'echo "$CNN_TUI_NAME $CNN_TUI_STATUS" >> {cli.folder}/told.txt')
     process = cli.start("sweep", sweep_file(40), "--workers", "1")
     until(lambda: ended_runs(cli) >= 1)
     process.send_signal(signal.SIGINT)
@@ -107,6 +108,8 @@ def test_a_stopped_sweep_is_resumed_and_extended(cli, sweep_file):
     shown = cli.json("sweep", "rates", "--trials", str(ended + 2))
     assert shown["wanted"] == ended + 2
     assert shown["counts"] == {"finished": ended + 2}
+    # Of the sweep, not of each trial.
+    assert (cli.folder / "told.txt").read_text() == "rates stopped\nrates finished\n"
 
 
 def test_mistakes_are_told_before_anything_is_written(cli, sweep_file):

@@ -6,7 +6,8 @@ import pytest
 import tomli
 
 from cnn_core.errors import UserError
-from cnn_core.search.folder import begin_sweep, open_sweep, sweep_names
+from cnn_core.search.begun import sweep_names
+from cnn_core.search.folder import begin_sweep, open_sweep
 from cnn_core.search.sweep_config import Parameter
 from cnn_core.search.sweep_files import experiment_of, load_sweep, to_sweep_toml
 

@@ -55,7 +55,7 @@ class CnnTuiApp(App[str]):
         self.workplace = workplace
         self.config = config or Config()
         self.state = state or State()
-        self.slot = TrainingSlot(workplace)
+        self.slot = TrainingSlot(workplace, self.config.notify)
         self.sweep_starts = SweepStarts(workplace)
         self.chart_fps = chart_fps
         self.animation_level = "none"  # over a slow line every frame is a burden
@@ -84,8 +84,13 @@ class CnnTuiApp(App[str]):
         """Show a run live, unless it is shown already."""
         from cnn_tui.screens.live import LivePage
 
-        if not (isinstance(self.screen, LivePage) and self.screen.run_dir == run_dir):
+        if not self._shows(run_dir):
             self.push_screen(LivePage(run_dir))
+
+    def _shows(self, run_dir: Path) -> bool:
+        from cnn_tui.screens.live import LivePage
+
+        return isinstance(self.screen, LivePage) and self.screen.run_dir == run_dir
 
     def look_inside(self, run_dir: Path) -> None:
         """Ask the network of a run, and look at its parts."""
@@ -183,6 +188,9 @@ class CnnTuiApp(App[str]):
         self.slot.start_waiting()
         for error in [*self.slot.take_errors(), *self.sweep_starts.take_errors()]:
             self.notify(error, severity="error", timeout=10, markup=False)
+        ended = self.slot.take_bell()
+        if ended is not None and not self._shows(ended):  # whose page rings by itself
+            self.bell()
         current = self.slot.current
         training = f"training {current.name}" if current and self.slot.busy else ""
         for bar in self.screen.query(TitleBar):

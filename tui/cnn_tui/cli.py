@@ -1,6 +1,5 @@
 """The command line: ``cnn-tui``. Importing it costs no torch, so that --help is quick."""
 
-import importlib.metadata
 import io
 import os
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from cnn_core.errors import CnnTuiError, UserError, shortage
 from cnn_tui.commands import (
@@ -30,11 +28,12 @@ from cnn_tui.commands import (
     training,
     writing,
 )
+from cnn_tui.help_text import ExampleCommand, NarrowGroup, paragraphs
 from cnn_tui.options import DataDir, Device, RunsDir
-from cnn_tui.output import Narration, has_terminal, narrate
+from cnn_tui.output import Narration, complain, has_terminal
 
 
-class _Group(TyperGroup):
+class _Group(NarrowGroup):
     """Turns the program's own errors into one message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -48,7 +47,7 @@ class _Group(TyperGroup):
         except (CnnTuiError, OSError, MemoryError, RuntimeError) as error:
             if (told := _told(error)) is None:
                 raise
-            narrate(f"error: {told}")
+            complain(f"error: {told}")
             raise typer.Exit(getattr(error, "exit_code", CnnTuiError.exit_code)) from error
         finally:
             _drop_output()
@@ -84,6 +83,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         try:
             version = importlib.metadata.version("cnn-tui")
         except importlib.metadata.PackageNotFoundError:
@@ -164,7 +165,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        app.command(rich_help_panel=_panel)(_command)
+        app.command(cls=ExampleCommand, rich_help_panel=_panel, help=paragraphs(_command))(_command)
 
 
 def _narration() -> io.TextIOWrapper:

@@ -8,7 +8,8 @@ import typer
 
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.launch.choose import LAUNCHERS
-from cnn_core.locations import default_data_dir, default_runs_dir
+from cnn_core.locations import cache_dir, default_data_dir, default_runs_dir
+from cnn_tui import completion, output
 
 
 def one_of(option: str, *names: str) -> Callable[[str], str]:
@@ -35,6 +36,26 @@ def launch_options(texts: Iterable[str] | None) -> dict[str, Any]:
     return parsed
 
 
+def set_loudness(*, quiet: bool, verbose: bool) -> None:
+    """Let this process narrate less or more; UserError for both."""
+    if quiet and verbose:
+        raise UserError("give one of --quiet and --verbose")
+    if quiet or verbose:
+        output.set_loudness("quiet" if quiet else "verbose")
+
+
+def places(runs_dir: Path, data_dir: Path) -> list[tuple[str, Path]]:
+    """Return where settings, runs, data and caches are, for those who ask for details."""
+    from cnn_tui.settings import settings_dir
+
+    return [
+        ("settings", settings_dir() / "config.toml"),
+        ("runs", runs_dir.absolute()),
+        ("data", data_dir.absolute()),
+        ("cache", cache_dir().absolute()),
+    ]
+
+
 RunsDir = Annotated[
     Path,
     typer.Option(
@@ -55,11 +76,22 @@ DataDir = Annotated[
         show_default="the user's cache folder",
     ),
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Tell errors and the result only; without the app."),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Tell times, places and libraries' warnings; without the app."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON on stdout, and nothing else.")]
 RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
+        autocompletion=completion.runs,
         help="A run: its id, the start of one, the name in it, a path, or last.",
         show_default=False,
     ),
@@ -67,7 +99,10 @@ RunName = Annotated[
 PresetName = Annotated[
     str,
     typer.Argument(
-        metavar="PRESET", help="A preset file or the name of a shipped one.", show_default=False
+        metavar="PRESET",
+        autocompletion=completion.presets,
+        help="A preset file or the name of a shipped one.",
+        show_default=False,
     ),
 ]
 Settings = Annotated[
@@ -75,6 +110,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
+        autocompletion=completion.settings,
         help="Change a key of the preset; may be repeated.",
         default_factory=list,
         show_default=False,
@@ -85,6 +121,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="DEVICE",
+        autocompletion=completion.devices,
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
 ]
@@ -94,6 +131,7 @@ LauncherName = Annotated[
         "--launcher",
         metavar="local|ray|slurm",
         parser=one_of("--launcher", *LAUNCHERS),
+        autocompletion=completion.one_of_these(*LAUNCHERS),
         help="Where to train: here, on a Ray cluster, by SLURM.",
     ),
 ]
@@ -107,6 +145,7 @@ Checkpoint = Annotated[
         "--checkpoint",
         metavar="best|last",
         parser=one_of("--checkpoint", "best", "last"),
+        autocompletion=completion.one_of_these("best", "last"),
         help="Weights: of the best epoch, or the last.",
     ),
 ]
@@ -116,6 +155,7 @@ Split = Annotated[
         "--split",
         metavar="test|val|train",
         parser=one_of("--split", "test", "val", "train"),
+        autocompletion=completion.one_of_these("test", "val", "train"),
         help="Part of the data set.",
     ),
 ]

@@ -2,11 +2,14 @@
 
 import errno
 import io
+import os
+import shutil
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -19,8 +22,13 @@ from cnn_core.files import to_json
 from cnn_core.quantities import percent as percent
 from cnn_core.quantities import seconds as seconds
 
+Loudness = Literal["quiet", "normal", "verbose"]
+_loudness: Loudness = "normal"
+
 # A pipe has no width: there nothing is wrapped.
 _PIPED_WIDTH = 10**6
+# Columns that a cell which may be wrapped needs at least, and a value beside its name.
+_FOLDED, _NARROW_VALUE = 12, 20
 
 
 class Narration(io.FileIO):
@@ -47,18 +55,44 @@ class _Console(Console):
         raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
 
+def set_loudness(wanted: Loudness) -> None:
+    """Narrate nothing but errors, as usual, or more than usual, in this process from now on.
+
+    Warnings of Python's libraries are never shown, as Python does, or all of them; what the user
+    has asked Python for (``-W``, PYTHONWARNINGS) holds.
+    """
+    global _loudness
+    _loudness = wanted
+    if wanted != "normal" and not sys.warnoptions:
+        warnings.simplefilter("ignore" if wanted == "quiet" else "default")
+
+
+def is_quiet() -> bool:
+    """Return whether only errors are told."""
+    return _loudness == "quiet"
+
+
 def stdout() -> Console:
     """Return a console for data."""
-    return _Console(
-        width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=False
-    )
+    return _console(sys.stdout)
 
 
-def stderr() -> Console:
-    """Return a console for narration."""
+def stderr(*, always: bool = False) -> Console:
+    """Return a console for narration; unless ``always``, it is silent where the user wishes so."""
+    return _console(sys.stderr, quiet=is_quiet() and not always)
+
+
+def _console(stream: TextIO, *, quiet: bool = False) -> Console:
+    width = height = None
+    if not stream.isatty():
+        width = _PIPED_WIDTH
+    elif os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
+        width, height = shutil.get_terminal_size()  # rich takes 80 columns for these
     return _Console(
-        stderr=True,
-        width=None if sys.stderr.isatty() else _PIPED_WIDTH,
+        stderr=stream is sys.stderr,
+        width=width,
+        height=height,
+        quiet=quiet,
         highlight=False,
         markup=False,
     )
@@ -80,11 +114,27 @@ def narrate(text: str, *, command: str | None = None) -> None:
         print_line(console, f"  {printable(command)}")
 
 
-def narrate_on(console: Console, text: str) -> None:
-    """Write lines broken between words, other people's control characters escaped."""
+def narrate_on(console: Console, text: str, style: str = "") -> None:
+    """Write lines broken between words, other people's control characters escaped.
+
+    Who wants to know all gets the time before each.
+    """
+    now = f"{time.strftime('%H:%M:%S')} " if _loudness == "verbose" else ""
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip(" "))] + "  "
-        print_line(console, wrapped(printable(line), console.width, indent))
+        print_line(console, wrapped(f"{now}{printable(line)}", console.width, indent), style)
+
+
+def narrate_details(facts: Iterable[tuple[str, Any]]) -> None:
+    """Write names and values for who wants to know all."""
+    if _loudness == "verbose":
+        for name, value in facts:
+            narrate(f"{name}: {value}")
+
+
+def complain(text: str) -> None:
+    """Write an error, which is told however quiet the rest is."""
+    narrate_on(stderr(always=True), text)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
@@ -121,11 +171,13 @@ def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
     console = stdout()
     facts = list(facts)
     indent = max(len(name) for name, _ in facts) + 2
+    if below := console.width - indent < _NARROW_VALUE:
+        indent = 2
     for name, value in facts:
-        text = wrapped(literal(value).plain, console.width - indent).replace(
-            "\n", "\n" + " " * indent
-        )
-        console.print(Text.assemble((name.ljust(indent), "bold"), text), soft_wrap=True)
+        text = wrapped(literal(value).plain, console.width - indent)
+        text = text.replace("\n", "\n" + " " * indent)
+        head = f"{name}\n{'' if not text else '  '}" if below else name.ljust(indent)
+        console.print(Text.assemble((head, "bold"), text), soft_wrap=True)
 
 
 def print_table(
@@ -137,7 +189,8 @@ def print_table(
 ) -> None:
     """Write a table on stdout; cells are literal unless they are Text, None shows as a dash.
 
-    Where the terminal is too narrow, the columns in ``fold`` are wrapped.
+    Where the terminal is too narrow, the columns in ``fold`` are wrapped; where that is not enough,
+    each row is a paragraph, so that nothing is cut.
     """
     console = stdout()
     cells = [[Text(column, "bold") for column in columns], *([*map(_cell, row)] for row in rows)]
@@ -148,18 +201,34 @@ def print_table(
         lines = [_aligned(row, widths, rightward) for row in cells]
         console.print(Text("\n").join(lines), soft_wrap=True)
         return
+    folds = [column in set(fold) for column in columns]
+    least = [min(_FOLDED, width) if f else width for f, width in zip(folds, widths, strict=True)]
+    if sum(least) + len(least) - 1 > console.width:
+        for row in cells[1:]:
+            _print_paragraph(console, columns, row, numbered=rightward[0])
+        return
     made = Table(box=None, pad_edge=False, collapse_padding=True)
-    for column, to_the_right in zip(columns, rightward, strict=True):
-        folds = column in set(fold)
+    for column, to_the_right, may_fold in zip(columns, rightward, folds, strict=True):
         made.add_column(
             Text(column, "bold"),
             justify="right" if to_the_right else "left",
-            no_wrap=not folds,
-            overflow="fold" if folds else "ellipsis",
+            no_wrap=not may_fold,
+            overflow="fold",
         )
     for row in cells[1:]:
         made.add_row(*row)
     console.print(made)
+
+
+def _print_paragraph(
+    console: Console, columns: Sequence[str], row: Sequence[Text], *, numbered: bool
+) -> None:
+    """Write the first cell, and below it the others with the names of their columns."""
+    print_line(console, f"{columns[0]} {row[0]}" if numbered else row[0].plain, "bold")
+    named = zip(columns[1:], row[1:], strict=True)
+    rest = ", ".join(f"{column} {cell.plain}" for column, cell in named if cell.plain.strip())
+    if rest:
+        print_line(console, wrapped(f"  {rest}", console.width, "  "))
 
 
 def fitting(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:

@@ -1,4 +1,4 @@
-"""What a user sets for the app (``config.toml``, theirs) and what it remembers (``state.json``).
+r"""What a user sets (``config.toml``, theirs) and what the app remembers (``state.json``).
 
 ``config.toml``::
 
@@ -6,11 +6,17 @@
     graphics = "auto"           # "cells": no Kitty or Sixel pictures; "always": over SSH too
     [keys]
     "runs.new" = "n,ctrl+n"     # keys of a binding, by the id that F1 shows
+    [notify]                    # when a run or a sweep has ended
+    bell = true
+    command = "notify-send \"$CNN_TUI_NAME\" \"$CNN_TUI_STATUS\""
+    webhook = "https://hooks.example.org/…"
+    on = ["finished", "failed", "diverged", "stopped"]
 """
 
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,7 @@ from cnn_core import toml_text
 from cnn_core.errors import UserError, did_you_mean, printable
 from cnn_core.files import to_json, write_text_atomically
 from cnn_core.locations import expanded
+from cnn_tui.notify import ENDS, Notify, host_of
 
 _SMOOTHEST = 0.99
 
@@ -37,6 +44,7 @@ class Config:
     chart_fps: float = 0.0
     graphics: str = "auto"
     keys: dict[str, str] = dataclasses.field(default_factory=dict)
+    notify: Notify = dataclasses.field(default_factory=Notify)
 
 
 def read_config(folder: Path) -> Config:
@@ -50,17 +58,26 @@ def read_config(folder: Path) -> Config:
         raise UserError(f"{printable(path)}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{printable(path)}: not valid TOML: {printable(error)}") from error
-    known = [field.name for field in dataclasses.fields(Config)]
-    for key, value in table.items():
-        if key not in known:
-            raise UserError(
-                f"{printable(path)}: unknown key {printable(key)!r}{did_you_mean(key, known)}"
-            )
-        if not _VALID[key](value):
-            raise UserError(
-                f"{printable(path)}: {key} = {printable(value)!r}, expected {_EXPECTED[key]}"
-            )
+    _check(path, table, "", Config)
+    if "notify" in table:
+        _check(path, table["notify"], "notify.", Notify)
+        given = table["notify"]
+        table["notify"] = Notify(**given | {"on": tuple(given.get("on", ENDS))})
     return Config(**table)
+
+
+def _check(path: Path, table: dict[str, Any], section: str, owner: type) -> None:
+    """Raise UserError unless all keys are fields of the owner and their values are valid."""
+    known = [field.name for field in dataclasses.fields(owner)]
+    for key, value in table.items():
+        where = f"{section}{key}"
+        if key not in known:
+            near = did_you_mean(key, known)
+            raise UserError(f"{printable(path)}: unknown key {printable(where)!r}{near}")
+        if not _VALID[where](value):
+            # A webhook's address is a secret, and one with a mistake may be so too.
+            given = "" if where == "notify.webhook" else f" = {printable(value)!r},"
+            raise UserError(f"{printable(path)}: {where}{given} expected {_EXPECTED[where]}")
 
 
 def _within(value: float, low: float, high: float) -> float:
@@ -76,15 +93,32 @@ def _is_keys(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(keys, str) for keys in value.values())
 
 
-_VALID = {
+def _is_webhook(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and (value == "" or bool(host_of(value)))
+    except ValueError:
+        return False
+
+
+_VALID: dict[str, Callable[[Any], bool]] = {
     "chart_fps": _is_fps,
     "graphics": lambda value: value in ("auto", "cells", "always"),
     "keys": _is_keys,
+    "notify": lambda value: isinstance(value, dict),
+    "notify.bell": lambda value: isinstance(value, bool),
+    "notify.command": lambda value: isinstance(value, str) and "\0" not in value,
+    "notify.webhook": _is_webhook,
+    "notify.on": lambda value: isinstance(value, list) and all(item in ENDS for item in value),
 }
 _EXPECTED = {
     "chart_fps": "a number from 0 to 30",
     "graphics": '"auto", "cells" or "always"',
     "keys": 'a table such as "runs.new" = "n,ctrl+n"',
+    "notify": "a table with bell, command, webhook, on",
+    "notify.bell": "true or false",
+    "notify.command": "a command of the shell",
+    "notify.webhook": "an address such as https://hooks.example.org/…, without a password",
+    "notify.on": f"a list of some of {', '.join(ENDS)}",
 }
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from cnn_core.errors import CnnTuiError
 from cnn_core.runs.queue import Queue
 from cnn_core.training.control import Control
+from cnn_tui.ending import Ending
+from cnn_tui.notify import Notifier, Notify
 from cnn_tui.workplace import Workplace
 
 _log = logging.getLogger(__name__)
@@ -18,8 +20,12 @@ class TrainingSlot:
     It is no daemon thread: a process whose interface is gone lives until training ends.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
+    def __init__(self, workplace: Workplace, notify: Notify | None = None) -> None:
         self._workplace = workplace
+        self.notifier = Notifier(
+            notify or Notify(), tell=lambda text: self._errors.append(text), ring=self._ring
+        )
+        self._rung: Path | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._control = Control()
@@ -75,6 +81,14 @@ class TrainingSlot:
         errors, self._errors = self._errors, []
         return errors
 
+    def take_bell(self) -> Path | None:
+        """Return once the run for whose end the bell shall ring."""
+        rung, self._rung = self._rung, None
+        return rung
+
+    def _ring(self, ending: Ending) -> None:
+        self._rung = ending.folder
+
     def _begin(self, run_dir: Path | None) -> None:
         self.current = run_dir
         self._thread = threading.Thread(target=self._work, args=(run_dir,), name="training")
@@ -117,13 +131,14 @@ class TrainingSlot:
             from cnn_core.training.events import Notice
 
             place = self._workplace
-            for event in train_run(
+            events = train_run(
                 run_dir,
                 self._control,
                 data_dir=place.data_dir,
                 cache_dir=place.cache_dir,
                 device=place.device,
-            ):
+            )
+            for event in self.notifier.watched(run_dir, events):
                 if isinstance(event, Notice) and event.level == "error":  # maybe in no log
                     self._errors.append(event.text)
         except (CnnTuiError, OSError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cnn_core.errors import UserError, printable
 from cnn_core.locations import cache_dir
 from cnn_tui.app import CnnTuiApp
-from cnn_tui.output import narrate
+from cnn_tui.output import complain, narrate
 from cnn_tui.settings import State, read_config, settings_dir
 from cnn_tui.terminal import STOPPED, guarded, over_ssh
 from cnn_tui.widgets.graphics import detect_graphics
@@ -42,7 +42,7 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
         chart_fps=config.chart_fps or (_FPS_OVER_SSH if over_ssh() else _FPS),
     )
     try:
-        with guarded(app, on_stop=lambda: app.slot.close(stop=True)):
+        with app.slot.notifier, guarded(app, on_stop=lambda: app.slot.close(stop=True)):
             farewell = app.run()
             if app.slot.busy:  # only if the app could not ask: it failed, or nobody is there
                 stopping = app.return_code == STOPPED
@@ -53,6 +53,8 @@ def run_app(runs_dir: Path, data_dir: Path, device: str, *, first: Path | None =
         run = app.slot.current.name if app.slot.current else "last"
         narrate("aborted; to go on from the last checkpoint:", command=f"cnn-tui resume {run}")
         os._exit(STOPPED)  # any other way out waits for the thread that trains
+    for failure in app.slot.take_errors():  # of the last moment, which no page has shown
+        complain(f"error: {failure}")
     if farewell:
         narrate(farewell)
     return app.return_code or 0

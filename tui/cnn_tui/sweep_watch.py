@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from cnn_core.errors import CnnTuiError
 from cnn_core.files import Stamp, stamp_of
-from cnn_core.search.folder import SWEEP, SWEEPS, SweepFolder, open_sweep, sweep_names
+from cnn_core.search.begun import SWEEP, SWEEPS, sweep_names
+from cnn_core.search.folder import SweepFolder, open_sweep
 
 if TYPE_CHECKING:
     from cnn_core.search.results import SweepReader, SweepResults

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
     from cnn_core.training.ranks import Ranks
+    from cnn_tui.notify import Notifier
 
 
 def train_together(
     place: Launched,
     begin: Callable[[str], Path],
+    telling: "Notifier",
     *,
     data_dir: Path,
     device: str,
@@ -35,8 +37,8 @@ def train_together(
 
     own = own_device(device, place)
     try:
-        with joined(place, resolve_device(own)) as (ranks, store):
-            code = _train(place, ranks, store, begin, data_dir, own, as_json=as_json)
+        with telling, joined(place, resolve_device(own)) as (ranks, store):
+            code = _train(place, ranks, store, begin, telling, data_dir, own, as_json=as_json)
     except (PeerFailedError, PeersLostError) as error:
         if place.rank == 0:
             raise
@@ -49,6 +51,7 @@ def _train(
     ranks: "Ranks",
     store: "Store",
     begin: Callable[[str], Path],
+    telling: "Notifier",
     data_dir: Path,
     device: str,
     *,
@@ -75,7 +78,13 @@ def _train(
     try:
         with headless.stopping_on_signals(control, ranks):
             finished = headless.train(
-                run_dir, control, data_dir=data_dir, device=device, as_json=as_json, ranks=ranks
+                run_dir,
+                control,
+                notifier=telling,
+                data_dir=data_dir,
+                device=device,
+                as_json=as_json,
+                ranks=ranks,
             )
     except KeyboardInterrupt:
         if ranks.first:

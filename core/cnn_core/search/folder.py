@@ -16,11 +16,11 @@ from cnn_core.files import write_atomically, write_text_atomically
 from cnn_core.preset_files import read_table
 from cnn_core.regular_files import read_regular
 from cnn_core.runs.encoding import json_bytes
+from cnn_core.search.begun import SWEEP, SWEEPS, sweep_names
 from cnn_core.search.sweep_config import Sweep
 from cnn_core.search.sweep_files import find_sweep_file, load_sweep, to_sweep_toml
 
-SWEEPS = "sweeps"
-SWEEP, PRESET, STOP = "sweep.toml", "preset.toml", "stop.json"
+PRESET, STOP = "preset.toml", "stop.json"
 _PLACE = "place"
 # Taking a trial needs milliseconds, but a hundred workers may begin at once; a process that was
 # suspended in the middle of it is told of.
@@ -79,11 +79,6 @@ class SweepFolder:
             return str(request["token"]), request["why"]
         except (OSError, ValueError, TypeError, KeyError):
             return None
-
-
-def sweep_names(runs_dir: Path) -> list[str]:
-    """Return the names of the sweeps beside the runs, sorted."""
-    return sorted(path.parent.name for path in (runs_dir / SWEEPS).glob(f"*/{SWEEP}"))
 
 
 def open_sweep(runs_dir: Path, name: str) -> SweepFolder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from cnn_tui import completion
 from cnn_tui.options import DataDir, Json
 from cnn_tui.output import narrate, print_json, print_table, stderr
 
@@ -52,7 +53,12 @@ def datasets(
     data_dir: DataDir,
     download: Annotated[
         str | None,
-        typer.Option("--download", metavar="NAME", help="Fetch a data set's official files."),
+        typer.Option(
+            "--download",
+            metavar="NAME",
+            autocompletion=completion.downloads,
+            help="Fetch a data set's official files.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -99,6 +105,7 @@ def backbones(
         str | None,
         typer.Argument(
             metavar="[PATTERN]",
+            autocompletion=completion.backbones,
             help="Only names like this: resnet, vgg*, timm:convnext*. Without one, all but timm's.",
         ),
     ] = None,

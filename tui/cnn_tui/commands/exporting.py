@@ -8,6 +8,7 @@ import typer
 from cnn_core.errors import UserError
 from cnn_core.export.formats import FileFormat
 from cnn_core.tracking import TrackerName
+from cnn_tui import completion
 from cnn_tui.options import Checkpoint, DataDir, Json, RunName, RunsDir, one_of
 from cnn_tui.output import print_facts, print_json, working
 from cnn_tui.working import finish
@@ -29,6 +30,7 @@ def export(
             "--format",
             metavar="FORMAT",
             parser=one_of("--format", *_FILES, *_TRACKERS),
+            autocompletion=completion.one_of_these(*_FILES, *_TRACKERS),
             help=f"The network: {', '.join(_FILES)}. The curves: {', '.join(_TRACKERS)}.",
         ),
     ],

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from cnn_core.errors import UserError, printable
+from cnn_tui import completion
 from cnn_tui.network_text import stage_state, step_parts
 from cnn_tui.options import DataDir, Json, PresetName, Settings
 from cnn_tui.output import narrate, print_json, print_table, working
@@ -26,11 +27,20 @@ def summary(
     data_dir: DataDir,
     preset: Annotated[
         str | None,
-        typer.Argument(metavar="PRESET", help="A preset file or the name of a shipped one."),
+        typer.Argument(
+            metavar="PRESET",
+            autocompletion=completion.presets,
+            help="A preset file or the name of a shipped one.",
+        ),
     ] = None,
     backbone: Annotated[
         str | None,
-        typer.Option("--backbone", metavar="NAME", help="A backbone, instead of a preset."),
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            autocompletion=completion.backbones,
+            help="A backbone, instead of a preset.",
+        ),
     ] = None,
     classes: Annotated[
         int | None, typer.Option("--classes", min=1, help="Number of classes of the last layer.")
@@ -49,7 +59,14 @@ def summary(
     ] = None,
     freeze: Annotated[
         str | None,
-        typer.Option("--freeze", metavar="POLICY", help="What is frozen, with --backbone."),
+        typer.Option(
+            "--freeze",
+            metavar="POLICY",
+            autocompletion=completion.one_of_these(
+                "none", "convolutional", "classifier", "backbone"
+            ),
+            help="What is frozen, with --backbone.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

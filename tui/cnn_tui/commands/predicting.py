@@ -9,6 +9,7 @@ import typer
 
 from cnn_core.errors import CnnTuiError, printable
 from cnn_core.progress import Progress, Remark
+from cnn_tui import completion
 from cnn_tui.options import Checkpoint, Device, Json, RunName, RunsDir
 from cnn_tui.output import narrate, percent, print_json, print_table, working
 from cnn_tui.working import finish
@@ -36,6 +37,7 @@ def predict(
         typer.Option(
             "--with",
             metavar="RUN",
+            autocompletion=completion.runs,
             help="Another run, to average its probabilities with; may be repeated.",
         ),
     ] = None,

@@ -16,15 +16,28 @@ from cnn_tui.options import (
     Json,
     LauncherName,
     LaunchSettings,
+    Quiet,
     RunsDir,
+    Verbose,
     launch_options,
+    places,
+    set_loudness,
 )
-from cnn_tui.output import narrate, print_facts, print_json, print_table, working
+from cnn_tui.output import (
+    complain,
+    narrate,
+    narrate_details,
+    print_facts,
+    print_json,
+    print_table,
+    working,
+)
 
 if TYPE_CHECKING:
     from cnn_core.launch.jobs import Launcher
     from cnn_core.runs.queue import Queue
     from cnn_core.training.control import Control
+    from cnn_tui.notify import Notifier
 
 
 def queue(
@@ -49,6 +62,8 @@ def queue(
     ] = None,
     launcher: LauncherName = None,
     options: LaunchSettings = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     _headless: Annotated[
         bool, typer.Option("--headless", help="Without the app, as --train always is.")
     ] = False,
@@ -60,7 +75,9 @@ def queue(
     leaves the others waiting; a run that fails does not keep them from theirs.
     """
     from cnn_core.runs.queue import Queue
+    from cnn_tui.notifying import notifier
 
+    set_loudness(quiet=quiet, verbose=verbose)
     if detach and not train:
         raise UserError("--detach trains in the background: give it with --train")
     if (workers or launcher or options) and not train:
@@ -73,6 +90,7 @@ def queue(
     if not train:
         _list(waiting, runs_dir, as_json=as_json)
         return
+    telling = notifier()
     hold = waiting.try_hold()  # which puts back what one that was killed had taken
     if not waiting.ids():
         if hold is not None:
@@ -86,7 +104,8 @@ def queue(
         if detach:
             code = None
         elif launching is None:
-            code = _train(waiting, runs_dir, data_dir, device)
+            with telling:
+                code = _train(waiting, telling, runs_dir, data_dir, device)
         else:
             from cnn_tui.queue_slots import QueueSlots
 
@@ -168,7 +187,9 @@ def _detach(
     narrate("the runs that wait are trained in the background")
 
 
-def _train(waiting: "Queue", runs_dir: Path, data_dir: Path, device: str) -> int:
+def _train(
+    waiting: "Queue", telling: "Notifier", runs_dir: Path, data_dir: Path, device: str
+) -> int:
     """Train until none waits or a signal asks to stop; return the exit code."""
     with working("loading torch"):
         import cnn_core.runs.session  # noqa: F401  (before the first run is taken)
@@ -176,6 +197,7 @@ def _train(waiting: "Queue", runs_dir: Path, data_dir: Path, device: str) -> int
         from cnn_tui import headless
         from cnn_tui.queue_slots import waiting_text
 
+    narrate_details(places(runs_dir, data_dir))
     code = 0
     while True:
         control = Control()
@@ -184,27 +206,31 @@ def _train(waiting: "Queue", runs_dir: Path, data_dir: Path, device: str) -> int
             if run_id is None:
                 return code
             narrate(f"training {run_id}; {waiting_text(waiting)} after it")
-            code = _train_one(runs_dir / run_id, control, data_dir, device) or code
+            code = _train_one(runs_dir / run_id, control, telling, data_dir, device) or code
         if signalled.is_set():
             narrate(f"{waiting_text(waiting)} still")
             return headless.EXIT_CODES["stopped"]
 
 
-def _train_one(run_dir: Path, control: "Control", data_dir: Path, device: str) -> int:
+def _train_one(
+    run_dir: Path, control: "Control", telling: "Notifier", data_dir: Path, device: str
+) -> int:
     """Train one run and show how it ended; return 1 if it failed, 0 otherwise."""
     from cnn_core.runs.reader import read_summary
     from cnn_tui import headless
     from cnn_tui.wording import result_rows
 
     try:
-        finished = headless.train(run_dir, control, data_dir=data_dir, device=device)
+        finished = headless.train(
+            run_dir, control, notifier=telling, data_dir=data_dir, device=device
+        )
     except KeyboardInterrupt:
         headless.narrate_abortion(run_dir)
         raise typer.Exit(headless.EXIT_CODES["stopped"]) from None
     except BrokenPipeError:
         raise
     except (CnnTuiError, OSError) as error:  # it could not even begin, or could not be written
-        narrate(f"error: {error}")
+        complain(f"error: {error}")
         return 1
     print_facts(result_rows(read_summary(run_dir), str(run_dir)))
     sys.stdout.write("\n")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cnn_tui import completion
 from cnn_tui.options import DataDir, Device, RunsDir, one_of
 from cnn_tui.output import narrate
 
@@ -12,7 +13,12 @@ from cnn_tui.output import narrate
 def report(
     references: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="A run, or several to compare.", show_default=False),
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=completion.runs,
+            help="A run, or several to compare.",
+            show_default=False,
+        ),
     ],
     runs_dir: RunsDir,
     data_dir: DataDir,
@@ -31,6 +37,7 @@ def report(
             "--split",
             metavar="test|val",
             parser=one_of("--split", "test", "val"),
+            autocompletion=completion.one_of_these("test", "val"),
             help="Images that the best weights are judged by.",
         ),
     ] = "test",

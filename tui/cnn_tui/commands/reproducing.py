@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnn_core.locations import cache_dir, expanded
+from cnn_tui import completion
 from cnn_tui.options import DataDir, Device, Json, RunsDir, Settings
 from cnn_tui.output import narrate, print_json, print_table, working
 
@@ -26,7 +27,10 @@ def reproduce(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="STUDY", help="A study file or the name of a shipped one.", show_default=False
+            metavar="STUDY",
+            autocompletion=completion.studies,
+            help="A study file or the name of a shipped one.",
+            show_default=False,
         ),
     ] = None,
     only: Annotated[
@@ -124,7 +128,8 @@ def reproduce(
 def _train(work: "Reproduction") -> bool:
     """Train and tell; return whether a signal ended it."""
     from cnn_core.studies.drive import JobBegan, JobEnded
-    from cnn_tui.headless import LiveProgress, PlainLines, shown, stopping_on_signals
+    from cnn_tui.headless import shown, stopping_on_signals
+    from cnn_tui.run_display import LiveProgress, PlainLines
 
     with stopping_on_signals(work) as signalled, ExitStack() as shows:
         display: LiveProgress | PlainLines = PlainLines()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from cnn_tui import completion
 from cnn_tui.options import Json, RunName, RunsDir
 from cnn_tui.output import (
     age,
@@ -110,7 +111,12 @@ def show(run: RunName, runs_dir: RunsDir, as_json: Json = False) -> None:
 def compare(
     references: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Two or more runs.", show_default=False),
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=completion.runs,
+            help="Two or more runs.",
+            show_default=False,
+        ),
     ],
     runs_dir: RunsDir,
     as_json: Json = False,

@@ -1,6 +1,5 @@
 """serve: the app in a browser."""
 
-import asyncio
 import errno
 import ipaddress
 import os
@@ -51,6 +50,8 @@ def serve(
                 f"--host {printable(host)} lets other machines in, without encryption: leave it "
                 f"out, and on your machine do {tunnel}; or add --allow-remote"
             )
+        import asyncio
+
         from cnn_tui.serve.guard import Guard
         from cnn_tui.serve.server import Server
         from cnn_tui.terminal import STOPPED, over_ssh

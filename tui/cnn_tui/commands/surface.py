@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cnn_core.errors import UserError, printable
+from cnn_tui import completion
 from cnn_tui.options import Json, one_of
 from cnn_tui.output import narrate, print_json, print_table, stdout, working
 from cnn_tui.surface_choice import options_of, rates_of
@@ -26,7 +27,10 @@ def surface(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="A surface; without one they are listed.", show_default=False
+            metavar="NAME",
+            autocompletion=completion.surfaces,
+            help="A surface; without one they are listed.",
+            show_default=False,
         ),
     ] = None,
     methods: Annotated[
@@ -34,6 +38,7 @@ def surface(
         typer.Option(
             "--method",
             metavar="NAME",
+            autocompletion=completion.one_of_these("plain", "momentum", "nesterov", "adam"),
             help="plain, momentum, nesterov, adam, or any optimizer of torch.optim, such as "
             "rmsprop; may be repeated. Default: those four.",
         ),
@@ -80,6 +85,7 @@ def surface(
             "--gradient",
             metavar="autograd|numeric",
             parser=one_of("--gradient", "autograd", "numeric"),
+            autocompletion=completion.one_of_these("autograd", "numeric"),
             help="Default: autograd; numeric on an image.",
         ),
     ] = None,

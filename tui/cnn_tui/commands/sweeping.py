@@ -8,26 +8,33 @@ import typer
 
 from cnn_core.errors import printable
 from cnn_core.locations import cache_dir
+from cnn_tui import completion
 from cnn_tui.options import (
     DataDir,
     Device,
     Json,
     LauncherName,
     LaunchSettings,
+    Quiet,
     RunsDir,
+    Verbose,
     launch_options,
+    places,
+    set_loudness,
 )
-from cnn_tui.output import narrate, print_json, print_table, working
+from cnn_tui.output import complain, narrate, narrate_details, print_json, print_table, working
 
 if TYPE_CHECKING:
     from cnn_core.search.folder import SweepFolder
     from cnn_core.search.results import SweepReader, SweepResults
     from cnn_core.search.sweep_config import Sweep
+    from cnn_tui.notify import Notifier
 
 SweepName = Annotated[
     str,
     typer.Argument(
         metavar="SWEEP",
+        autocompletion=completion.sweeps,
         help="A sweep file, the name of a shipped one, or of one that has begun.",
         show_default=False,
     ),
@@ -57,6 +64,8 @@ def sweep(
     ] = False,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
     _headless: Annotated[bool, typer.Option("--headless", hidden=True)] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Search values of a preset's keys: begin a sweep, go on with it, or extend it.
@@ -65,13 +74,16 @@ def sweep(
     several machines, share the trials.
     """
     from cnn_core.search.folder import begin_sweep, open_sweep
+    from cnn_tui.notifying import notifier
 
+    set_loudness(quiet=quiet, verbose=verbose)
     if worker:
         _work(open_sweep(runs_dir, name), data_dir, device)
     if stop:
         open_sweep(runs_dir, name).request_stop()
         narrate(f"asked {printable(name)} to stop")
         return
+    telling = notifier()
     launch = {"launcher": launcher, "workers": workers, "options": launch_options(options)}
     given = {key: value for key, value in launch.items() if value}
 
@@ -91,7 +103,10 @@ def sweep(
     if detach:
         _detach(folder, data_dir, device)
         return
-    _drive(reader, data_dir, device, as_json=as_json)
+    narrate_details(places(runs_dir, data_dir))
+    with telling:
+        code = _drive(reader, telling, data_dir, device, as_json=as_json)
+    raise typer.Exit(code)
 
 
 def sweeps(
@@ -102,7 +117,8 @@ def sweeps(
     as_json: Json = False,
 ) -> None:
     """List the sweeps that have begun, or those that come with the program."""
-    from cnn_core.search.folder import open_sweep, sweep_names
+    from cnn_core.search.begun import sweep_names
+    from cnn_core.search.folder import open_sweep
 
     if shipped:
         _list_shipped(as_json=as_json)
@@ -222,10 +238,13 @@ def _check(sweep: "Sweep", base: dict[str, Any], data_dir: Path, device: str) ->
         check_sweep(sweep, base, data_dir, device)
 
 
-def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool) -> None:
-    """Start workers and show what they do, until they have ended; exit with the code."""
+def _drive(
+    reader: "SweepReader", telling: "Notifier", data_dir: Path, device: str, *, as_json: bool
+) -> int:
+    """Start workers and show what they do, until they have ended; return the exit code."""
     from cnn_core.launch.choose import make_launcher
     from cnn_core.search.drive import Drive
+    from cnn_tui.ending import ending_of_sweep
     from cnn_tui.sweep_display import follow
     from cnn_tui.sweep_tables import show
 
@@ -243,13 +262,15 @@ def _drive(reader: "SweepReader", data_dir: Path, device: str, *, as_json: bool)
         drive = Drive(folder, launcher, data_dir=data_dir, device=device)
         results = follow(drive, reader)
     show(reader, results, as_json=as_json)
+    code = 1 if drive.given_up or "failed" in results.counts() else 0
     if drive.given_up:
-        narrate(f"error: {printable(drive.given_up)}")
-        raise typer.Exit(1)
-    if results.ended < results.wanted:
+        complain(f"error: {printable(drive.given_up)}")
+    elif results.ended < results.wanted:
         narrate("to go on from here:", command=f"cnn-tui sweep {folder.sweep.name}")
-        raise typer.Exit(130 if drive.stopping else 1)
-    raise typer.Exit(1 if "failed" in results.counts() else 0)
+        code = 130 if drive.stopping else 1
+    status = {0: "finished", 1: "failed", 130: "stopped"}[code]
+    telling.ended(ending_of_sweep(folder, results, status, drive.given_up))
+    return code
 
 
 def _detach(folder: "SweepFolder", data_dir: Path, device: str) -> None:

@@ -14,15 +14,20 @@ from cnn_tui.options import (
     LauncherName,
     LaunchSettings,
     PresetName,
+    Quiet,
     RunName,
     RunsDir,
     Settings,
+    Verbose,
     launch_options,
+    places,
+    set_loudness,
 )
-from cnn_tui.output import has_terminal, narrate, working
+from cnn_tui.output import has_terminal, narrate, narrate_details, working
 from cnn_tui.together import train_together
 
 if TYPE_CHECKING:
+    from cnn_tui.notify import Notifier
     from cnn_tui.sending import Destination
 
 Headless = Annotated[
@@ -52,6 +57,8 @@ def run(
     ] = False,
     launcher: LauncherName = None,
     options: LaunchSettings = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Train as a preset says, in the app or (--headless) without it.
@@ -61,9 +68,12 @@ def run(
     """
     from cnn_core.preset_files import load_experiment
     from cnn_core.training.joining import launched
+    from cnn_tui.notifying import notifier
 
+    set_loudness(quiet=quiet, verbose=verbose)
     if queue and (detach or as_json):
         raise UserError("--queue only lets the run wait: give it without --detach and --json")
+    telling = notifier()
     place = launched()
     if place is not None and (queue or detach or launcher):
         raise UserError("--queue, --detach and --launcher: not for a run that torchrun starts")
@@ -80,7 +90,7 @@ def run(
             return new_run(runs_dir, experiment)
 
     if place is not None:
-        train_together(place, begin, data_dir=data_dir, device=device, as_json=as_json)
+        train_together(place, begin, telling, data_dir=data_dir, device=device, as_json=as_json)
     # Another machine has other devices.
     run_dir = begin(device if to is None or to.here else None)
     if queue:
@@ -101,9 +111,10 @@ def run(
             start_in_background(run_dir, data_dir=data_dir, device=device)
         sys.stdout.write(f"{run_dir.name}\n")
         return
-    if not headless and not as_json and has_terminal():
+    without_app = headless or as_json or quiet or verbose
+    if not without_app and has_terminal():
         _show_in_app(run_dir, runs_dir, data_dir, device)
-    _train(run_dir, data_dir, device, as_json=as_json)
+    _train(run_dir, telling, data_dir, device, as_json=as_json)
 
 
 def resume(
@@ -114,6 +125,8 @@ def resume(
     headless: Headless = False,
     launcher: LauncherName = None,
     options: LaunchSettings = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a run that was stopped or interrupted, exactly where it ended.
@@ -123,7 +136,10 @@ def resume(
     from cnn_core.runs.directory import find_run
     from cnn_core.runs.resumable import check_resumable
     from cnn_core.training.joining import launched
+    from cnn_tui.notifying import notifier
 
+    set_loudness(quiet=quiet, verbose=verbose)
+    telling = notifier()
     place = launched()
     if launcher and (as_json or place is not None):
         raise UserError(
@@ -136,14 +152,15 @@ def resume(
         return run_dir
 
     if place is not None:
-        train_together(place, begin, data_dir=data_dir, device=device, as_json=as_json)
+        train_together(place, begin, telling, data_dir=data_dir, device=device, as_json=as_json)
     run_dir = begin()
     if (to := _destination(launcher, options, runs_dir, device)) is not None:
         _send(run_dir, to, data_dir, device, wait=headless)
         return
-    if not headless and not as_json and has_terminal():
+    without_app = headless or as_json or quiet or verbose
+    if not without_app and has_terminal():
         _show_in_app(run_dir, runs_dir, data_dir, device)
-    _train(run_dir, data_dir, device, as_json=as_json)
+    _train(run_dir, telling, data_dir, device, as_json=as_json)
 
 
 def stop(run: RunName, runs_dir: RunsDir) -> None:
@@ -213,22 +230,38 @@ def _show_in_app(run_dir: Path, runs_dir: Path, data_dir: Path, device: str) -> 
     raise typer.Exit(run_app(runs_dir, data_dir, device, first=run_dir))
 
 
-def _train(run_dir: Path, data_dir: Path, device: str, *, as_json: bool) -> None:
+def _train(
+    run_dir: Path, telling: "Notifier", data_dir: Path, device: str, *, as_json: bool
+) -> NoReturn:
     """Train a run directory in this process, show it, and exit with its code."""
+    with telling:
+        code = _trained(run_dir, telling, data_dir, device, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _trained(
+    run_dir: Path, telling: "Notifier", data_dir: Path, device: str, *, as_json: bool
+) -> int:
     with working("loading torch"):
         import cnn_core.runs.session  # noqa: F401  (before the signals mean a checkpoint)
         from cnn_core.training.control import Control
         from cnn_tui import headless
 
+    narrate_details(places(run_dir.parent, data_dir))
     control = Control()
     try:
         with headless.stopping_on_signals(control):
             finished = headless.train(
-                run_dir, control, data_dir=data_dir, device=device, as_json=as_json
+                run_dir,
+                control,
+                notifier=telling,
+                data_dir=data_dir,
+                device=device,
+                as_json=as_json,
             )
     except KeyboardInterrupt:
         headless.narrate_abortion(run_dir)
-        raise typer.Exit(headless.EXIT_CODES["stopped"]) from None
+        return headless.EXIT_CODES["stopped"]
     if not as_json:
         headless.show_result(run_dir, finished)
-    raise typer.Exit(headless.exit_code(finished))
+    return headless.exit_code(finished)

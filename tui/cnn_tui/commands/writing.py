@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cnn_core.errors import UserError, printable
+from cnn_tui import completion
 from cnn_tui.options import DataDir, Json, RunsDir, Settings, one_of
-from cnn_tui.output import narrate, print_json, print_line, stdout
+from cnn_tui.output import complain, narrate, print_json, print_line, stdout
 from cnn_tui.questions import NO_ANSWER, answers, can_ask
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 def check(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="Presets, sweeps, studies.", show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            autocompletion=completion.files,
+            help="Presets, sweeps, studies.",
+            show_default=False,
+        ),
     ],
     as_json: Json = False,
 ) -> None:
@@ -32,7 +38,7 @@ def check(
     else:
         for one in checked:
             if one.told:
-                narrate(f"error: {one.told}")
+                complain(f"error: {one.told}")
             else:
                 print_line(stdout(), f"{printable(one.path)}: {one.kind}, no mistakes")
     if any(one.told for one in checked):
@@ -62,6 +68,7 @@ def schema(
         typer.Argument(
             metavar="preset|sweep|study",
             parser=one_of("schema", "preset", "sweep", "study"),
+            autocompletion=completion.one_of_these("preset", "sweep", "study"),
             help="Of which files.",
         ),
     ] = "preset",
@@ -84,6 +91,7 @@ def new(
         typer.Option(
             "--from",
             metavar="PRESET|RUN",
+            autocompletion=completion.presets_and_runs,
             help="Write what this preset or run says, without questions.",
         ),
     ] = None,

@@ -216,7 +216,7 @@ class SweepActions(FollowingPage):
         self.look_now()
 
     def _sweep_dir(self, watch: SweepWatch) -> Path:
-        from cnn_core.search.folder import SWEEPS
+        from cnn_core.search.begun import SWEEPS
 
         return self.cnn_app.workplace.runs_dir / SWEEPS / watch.name
 
