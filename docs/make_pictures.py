@@ -200,7 +200,6 @@ SCENES: dict[str, Scene] = {
     "sweeps": _page(lambda app, _: app.open_page("sweeps")),
     "sweep": _page(_open_sweep),
     "sweep-parallel": _page(_open_sweep, "2"),
-    "surface": _page(lambda app, _: app.open_page("surfaces"), "space"),
     "help": _keys("f1"),
     "palette": _keys("ctrl+p"),
     "dialog-delete": _keys(*4 * ["down"], "d"),

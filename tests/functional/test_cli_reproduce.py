@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -68,6 +69,19 @@ def test_a_study_is_trained_once_and_its_tables_repeat(cli, study):
     assert [row["id"] for row in shown["rows"]] == ["D.1"]
     written = json.loads((folder / "results.json").read_bytes())
     assert [row["id"] for row in written["rows"]] == ["D.1", "D.2"]
+    # So do trainings whose runs are gone, unless they are of other settings now.
+    cli.runs.rename(cli.folder / "gone")
+    shutil.copytree(cli.folder / "gone" / "studies", cli.runs / "studies")
+    again = cli.json("reproduce", "D.toml", "--reduced", "--budget", "0")
+    assert again == document
+    assert contents(folder) == before
+    cli("reproduce", study(epochs=3), "--reduced", "--budget", "0")
+    rows = json.loads((folder / "results.json").read_bytes())["rows"]
+    assert [arm["runs"] for row in rows for arm in row["arms"]] == [[], [], []]
+    (folder / "results.json").write_text("[]")
+    told = cli("reproduce", "D.toml", "--reduced", "--budget", "0", rc=2).stderr
+    assert "not what reproduce writes" in told
+    assert (folder / "results.json").read_text() == "[]"
 
 
 def test_one_that_was_stopped_goes_on(cli, study):

@@ -1,5 +1,6 @@
 """The runs of a folder by what was trained: whoever made them, they serve a study."""
 
+import hashlib
 from pathlib import Path
 
 import tomli
@@ -27,7 +28,7 @@ class Runs:
 
     def of(self, experiment: Experiment) -> Row | None:
         """Return the run that got furthest with an experiment, one that ended before all others."""
-        rows = self._rows.get(_key(tomli.loads(to_toml(experiment))), [])
+        rows = self._rows.get(_key_of(experiment), [])
         return max(
             rows,
             key=lambda row: (row["status"] in ENDED, row["status"] in _ALIVE, row["epoch"]),
@@ -38,6 +39,15 @@ class Runs:
         """Return whether a run of the experiment has come to its end."""
         row = self.of(experiment)
         return row is not None and row["status"] in ENDED
+
+
+def fingerprint(experiment: Experiment) -> str:
+    """Return what two experiments share where the same is trained, and else do not."""
+    return hashlib.blake2b(_key_of(experiment).encode(), digest_size=8).hexdigest()
+
+
+def _key_of(experiment: Experiment) -> str:
+    return _key(tomli.loads(to_toml(experiment)))
 
 
 def _key(config: Document) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from cnn_core.config import Model
 from cnn_core.runs.dotted import Document, value_at
 from cnn_core.runs.reader import read_summary
-from cnn_core.studies.matching import ENDED, Runs
+from cnn_core.studies.earlier import Earlier
+from cnn_core.studies.matching import ENDED, Runs, fingerprint
 from cnn_core.studies.plan import PlannedArm
 from cnn_core.studies.study_config import Layers, Study
 
@@ -15,14 +16,21 @@ _HISTORY = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc")
 
 
 def collect(
-    study: Study, arms: Sequence[PlannedArm], runs_dir: Path, why_not: Mapping[str, str]
+    study: Study,
+    arms: Sequence[PlannedArm],
+    runs_dir: Path,
+    why_not: Mapping[str, str],
+    earlier: Earlier | None = None,
 ) -> Document:
     """Return what the runs of a folder tell of a study whose arms these are.
 
-    ``why_not`` tells by the name of an arm why it can't be trained here. Figures are those of a
-    run's summary by dotted key; accuracies are fractions.
+    ``why_not`` tells by the name of an arm why it can't be trained here; ``earlier`` serves where
+    no run has ended here. Figures are those of a run's summary by dotted key; accuracies are
+    fractions.
     """
     runs = Runs(runs_dir)
+    earlier = earlier or Earlier()
+    why_not = {**earlier.why_not, **why_not}
     rows = [
         {
             "id": row.id,
@@ -32,7 +40,7 @@ def collect(
             "arms": [
                 _of_layers(arm, arm.layers)
                 if arm.layers is not None
-                else _of_runs(arm, runs, runs_dir, why_not.get(arm.name))
+                else _of_runs(arm, runs, runs_dir, why_not.get(arm.name), earlier)
                 for arm in arms
                 if arm.row.id == row.id
             ],
@@ -68,11 +76,20 @@ def _of_layers(arm: PlannedArm, layers: Layers) -> Document:
     return _arm(arm, None, [{"status": "counted", "figures": figures, "history": []}])
 
 
-def _of_runs(arm: PlannedArm, runs: Runs, runs_dir: Path, why_not: str | None) -> Document:
+def _of_runs(
+    arm: PlannedArm,
+    runs: Runs,
+    runs_dir: Path,
+    why_not: str | None,
+    earlier: Earlier,
+) -> Document:
     found = []
     for seed, experiment in enumerate(arm.experiments):
         row = runs.of(experiment)
-        if row is not None and (row["epoch"] or row["status"] in ENDED):
+        known = earlier.trainings.get(fingerprint(experiment))
+        if known is not None and (row is None or row["status"] not in ENDED):
+            found.append(known | {"place": seed})
+        elif row is not None and (row["epoch"] or row["status"] in ENDED):
             found.append(_run(arm, seed, read_summary(runs_dir / row["id"])))
         elif row is not None and row["error"]:
             why_not = why_not or row["error"]
@@ -86,6 +103,7 @@ def _run(arm: PlannedArm, seed: int, summary: Document) -> Document:
         "id": summary["id"],
         "seed": value_at(summary, "config.seed"),
         "place": seed,
+        "settings": fingerprint(arm.experiments[seed]),
         "status": summary["status"],
         "epoch": summary["epoch"],
         "epochs": summary["epochs"],

@@ -14,6 +14,7 @@ from cnn_core.figures.files import figure_bytes
 from cnn_core.files import to_json, write_atomically
 from cnn_core.runs.dotted import Document
 from cnn_core.runs.tables import markdown_text, to_latex, to_markdown
+from cnn_core.studies.earlier import RESULTS
 from cnn_core.studies.tables import study_csv, study_notes, study_table
 
 _CHARTS = {"val_acc": ("validation accuracy (%)", 100.0), "train_loss": ("training loss", 1.0)}
@@ -26,7 +27,7 @@ def write_study(document: Document, folder: Path) -> list[Path]:
     """
     table = study_table(document)
     texts = {
-        "results.json": to_json(document, indent=1) + "\n",
+        RESULTS: to_json(document, indent=1) + "\n",
         "table.md": f"{to_markdown(table)}\n{_items(study_notes(document))}",
         "table.csv": study_csv(document),
         "table.tex": to_latex(table),

@@ -79,6 +79,7 @@ def reproduce(
     changes = overrides_of(settings)
     with working("loading torch"):
         from cnn_core.studies.drive import Reproduction
+        from cnn_core.studies.earlier import read_earlier
         from cnn_core.studies.plan import check_rows, jobs_of, plan
         from cnn_core.studies.results import collect
         from cnn_core.studies.tables import study_notes, study_table
@@ -87,6 +88,8 @@ def reproduce(
 
         check_rows(study, only or ())
         arms = plan(study, path.parent, reduced=reduced, seeds=seeds, settings=changes)
+    folder = expanded(str(out)) if out else runs_dir / STUDIES / _folder(study, reduced, changes)
+    earlier = read_earlier(folder)
     work = Reproduction(
         runs_dir,
         jobs_of(arms, only or ()),
@@ -102,8 +105,7 @@ def reproduce(
     except KeyboardInterrupt:
         narrate("aborted; the same command goes on from the last checkpoint")
         raise typer.Exit(EXIT_CODES["stopped"]) from None
-    document = collect(study, arms, runs_dir, work.why_not)
-    folder = expanded(str(out)) if out else runs_dir / STUDIES / _folder(study, reduced, changes)
+    document = collect(study, arms, runs_dir, work.why_not, earlier)
     files = write_study(document, folder)
     if only:  # the files hold what is there of the other rows too
         document["rows"] = [row for row in document["rows"] if row["id"] in only]
