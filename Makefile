@@ -2,8 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+TESTS := not long
 
-.PHONY: run test format pages pictures tour docs dist clean
+.PHONY: run test test-all format pages pictures tour docs dist clean
 
 run: $(VENV)/.installed
 	$(BIN)/cnn-tui run digits --headless
@@ -13,7 +14,11 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=core:tui $(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist worksteal -m "$(TESTS)"
+
+# With the long tests too: before a release, or where what they try was changed.
+test-all: TESTS :=
+test-all: test
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .

@@ -197,6 +197,7 @@ async def test_by_keys_alone(app: CnnTuiApp) -> None:
         await through(app, pilot, Hands(app, pilot))
 
 
+@pytest.mark.long
 async def test_by_mouse(app: CnnTuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await through(app, pilot, Mouse(app, pilot))

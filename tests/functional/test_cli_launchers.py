@@ -48,6 +48,7 @@ def process_of(run_id: str, *, launching: bool = False) -> psutil.Process | None
     return None
 
 
+@pytest.mark.long
 def test_slots_train_at_once_and_a_killed_one_disturbs_no_other(cli):
     first, second = (new(cli, ENDLESS, queue=True) for _ in range(2))
     third, fourth = new(cli, TINY, queue=True), new(cli, ENDLESS, queue=True)
@@ -83,6 +84,7 @@ def test_slots_end_with_checkpoints_when_their_process_is_killed(cli):
 
 
 @needs_ray
+@pytest.mark.long
 def test_ray_trains_and_stops_with_a_checkpoint_when_its_driver_goes(cli):
     run = new(cli, ENDLESS)
     done = cli("resume", run, "--launcher", "ray", "--option", "cpus=1")
@@ -110,6 +112,7 @@ def test_a_ray_cluster_that_is_not_there(cli):
 
 
 @needs_submitit
+@pytest.mark.long
 def test_a_preempted_job_saves_a_checkpoint_and_goes_on(cli, slow, undisturbed):
     local = ("--launcher", "slurm", "--option", "cluster=local", "--headless")
     submitted = cli.start(*slow, *local)

@@ -80,6 +80,7 @@ def test_a_killed_sweep_goes_on_and_trains_no_trial_twice(cli, sweep_file):
     assert cli("sweep", "rates").stderr.startswith("all trials have ended")
 
 
+@pytest.mark.long
 def test_two_commands_share_a_study_and_one_that_dies_is_replaced(cli, sweep_file):
     path = sweep_file(6)
     first = cli.start("sweep", path, "--workers", "1")
@@ -94,6 +95,7 @@ def test_two_commands_share_a_study_and_one_that_dies_is_replaced(cli, sweep_fil
     assert len({trial["run"] for trial in shown["trials"]}) == len(cli.run_dirs()) == 6
 
 
+@pytest.mark.long
 def test_a_stopped_sweep_is_resumed_and_extended(cli, sweep_file):
     cli.notify(command=f'echo "$CNN_TUI_NAME $CNN_TUI_STATUS" >> {cli.folder}/told.txt')
     process = cli.start("sweep", sweep_file(40), "--workers", "1")

@@ -71,6 +71,7 @@ def perform(line: str, cli: Cli) -> str:
     return output
 
 
+@pytest.mark.long
 def test_own_images(cli):
     """Also that weights are found where docs/howto/offline.md tells to put them."""
     weights = cli.folder / "torch" / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
@@ -89,6 +90,7 @@ def test_own_images(cli):
     assert {path.name for path in cli.folder.glob("*.png")} == {"flowers.png", "mistakes.png"}
 
 
+@pytest.mark.long
 def test_export(beside_stored):
     grey_HW = np.rint(load_digits().images[5] * (255 / 16)).astype(np.uint8)
     Image.fromarray(grey_HW).save(beside_stored.folder / "digit.png")
@@ -103,6 +105,7 @@ def test_names_of_weights_are_those_of_the_backbone():
     torchvision.models.resnet18(num_classes=10).load_state_dict(network.module.state_dict())
 
 
+@pytest.mark.long
 def test_comparing(beside_stored):
     follow("comparing", beside_stored)
     folder = beside_stored.folder

@@ -185,6 +185,7 @@ def summary(run_dir):
     return json.loads((run_dir / "summary.json").read_text())
 
 
+@pytest.mark.long
 def test_killed_started_anew_and_interrupted_it_is_still_one_run(cli):
     settings = ("model.options={widths=[8,16],batch_norm=false}", "train.epochs=30")
     command = ("run", "digits", *(part for item in settings for part in ("--set", item)))

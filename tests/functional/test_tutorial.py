@@ -31,6 +31,7 @@ def make_caltech(data: Path) -> None:
             Image.fromarray(pixels_HWC).save(folder / f"image_{number:04d}.jpg")
 
 
+@pytest.mark.long
 def test_the_tutorial_can_be_followed(cli):
     pytest.importorskip("timm")
     make_caltech(cli.folder / "data")

@@ -113,7 +113,9 @@ def test_the_networks_are_as_their_facts_say(name):
     "name",
     [
         *sorted(set(BACKBONES.names()) - set(models()) - OFFLINE.keys()),
-        *("alexnet", "vgg11", "densenet121", "squeezenet1_1", "inception_v3", "googlenet"),
+        *("alexnet", "vgg11", "squeezenet1_1"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("densenet121", "inception_v3")),
+        pytest.param("googlenet", marks=pytest.mark.long),
     ],
 )
 def test_the_smallest_image(name):

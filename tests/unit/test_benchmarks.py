@@ -82,6 +82,7 @@ def task(tmp_path: Path):
     return task_of(experiment, data_dir, tmp_path, tmp_path / "pixels", cpu)
 
 
+@pytest.mark.long
 def test_contestants_that_need_no_other_library_train_the_same_images(task):
     import throughput
 

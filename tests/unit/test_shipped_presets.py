@@ -19,6 +19,13 @@ from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import RunFinished, RunStarted, StepsDone
 
 NAMES = sorted(shipped_presets())
+# Of the others each is much like one of these.
+SAMPLE = (
+    "digits",
+    "cifar10-fast",
+    "cifar10-convnet-geometric-colour",
+    "caltech101-alexnet-scratch",
+)
 SHORT_NAMES = {"cifar10-fast", "digits", "vgg16"}
 SINGLE_RUNS = {
     *("S1.1", "S1.3", "S1.4", "S1.5", "S1.6", "S1.7"),
@@ -104,7 +111,10 @@ def cats_and_dogs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     return data_dir, tmp_path_factory.mktemp("pixels")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.long) for name in NAMES],
+)
 def test_a_preset_trains_an_epoch_and_a_step_more(
     name: str,
     cats_and_dogs: tuple[Path, Path],

@@ -64,7 +64,11 @@ def allocated_by_a_step(network, size, count, optim):
     ],
 )
 def test_a_real_step_allocates_as_much(backbone, size, count, optim, policy):
-    """Up to a quarter more: kernels lay weights out anew, which counts most in small batches."""
+    """Up to a quarter more: kernels lay weights out anew, which counts most in small batches.
+
+    Without AVX-512 oneDNN unfolds images for some convolutions: 1.50 times as much was seen.
+    """
+    most = 1.25 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 1.6
     reckoned = step_memory(
         network_of(backbone, policy, size=size), image_size=size, batch_size=count, optim=optim
     )
@@ -72,7 +76,7 @@ def test_a_real_step_allocates_as_much(backbone, size, count, optim, policy):
     optimizer, peak = allocated_by_a_step(network, size, count, optim)
     assert reckoned.optimizer_bytes == optimizer
     moving = reckoned.peak_bytes - reckoned.parameters_bytes - reckoned.optimizer_bytes
-    assert 0.98 * moving <= peak <= 1.25 * moving
+    assert 0.98 * moving <= peak <= most * moving
 
 
 def test_parts_by_hand():

@@ -66,6 +66,7 @@ TIMM = {
     "vit_tiny_patch16_224": (64, 192),
 }
 ZOO = OWN | TORCHVISION | {f"timm:{name}": known for name, known in TIMM.items()}
+QUICK = {*OWN, "resnet18", "squeezenet1_1", "mobilenet_v3_small", "timm:levit_128s"}
 # Parameters for the classes beside a linear layer: of side branches, of a second token, no bias.
 OTHER_HEADS = {
     "airbench": -CLASSES,
@@ -122,7 +123,9 @@ def frozen_state(network: Network) -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in ZOO]
+)
 def test_a_step_in_every_policy(name):
     network = built(name)
     total = sum(p.numel() for p in network.module.parameters())

@@ -70,6 +70,8 @@ class Pick(Dialog):
 
     def on_mount(self) -> None:
         """Begin at the present value."""
+        if not self.query(OptionList):
+            return  # the app is left while this opens
         self._find("")
         self.query_one(Input if self._long else OptionList).focus()
 
