@@ -130,6 +130,7 @@ def test_a_preempted_job_saves_a_checkpoint_and_goes_on(cli, slow, undisturbed):
 
 
 @needs_submitit
+@pytest.mark.long
 def test_a_submitted_job_is_stopped_with_a_checkpoint(cli):
     local = ("--launcher", "slurm", "--option", "cluster=local")
     run = new(cli, ENDLESS)

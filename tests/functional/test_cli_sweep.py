@@ -47,6 +47,7 @@ def workers_of(process) -> list[int]:
     return [child.pid for child in psutil.Process(process.pid).children()]
 
 
+@pytest.mark.long
 def test_a_killed_sweep_goes_on_and_trains_no_trial_twice(cli, sweep_file):
     undisturbed = 8
     process = cli.start("sweep", sweep_file(undisturbed), "--workers", "2")

@@ -225,6 +225,7 @@ async def test_windows_are_bounded_and_end_with_the_server(cli, client):
         assert not process.is_running()
 
 
+@pytest.mark.long
 async def test_a_training_outlives_its_window_and_the_server(cli, client):
     cli("run", "digits", "--set", "train.epochs=100000", "--queue")
     run_dir = cli.only_run()
