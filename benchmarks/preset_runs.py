@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from cnn_core.config import Experiment
-from cnn_core.preset_files import load_experiment, shipped_presets
+from cnn_core.preset_files import load_experiment
+from cnn_core.shipped import shipped_presets
 from cnn_core.training.control import Control
 from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import EpochFinished, RunFinished, RunStarted, TestEvaluated

@@ -115,9 +115,7 @@ def _palette(pictures: list[str], images: list[Image.Image]) -> Image.Image:
 
 
 def _image(svg: str) -> Image.Image:
-    png = resvg_py.svg_to_bytes(
-        svg_string=svg, monospace_family="DejaVu Sans Mono", zoom=2, skip_system_fonts=False
-    )
+    png = resvg_py.svg_to_bytes(svg_string=svg, monospace_family="DejaVu Sans Mono", zoom=2)
     image = Image.open(io.BytesIO(bytes(png))).convert("RGB")
     size = (round(image.width * ZOOM / 2), round(image.height * ZOOM / 2))
     return image.resize(size, Image.Resampling.LANCZOS)

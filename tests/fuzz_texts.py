@@ -31,7 +31,7 @@ from cnn_core.checking import Kind, check_file
 from cnn_core.config import Data, Experiment
 from cnn_core.datasets import folder as image_folder
 from cnn_core.datasets.split import divide
-from cnn_core.preset_files import load_experiment, shipped_presets, to_toml
+from cnn_core.preset_files import load_experiment, to_toml
 from cnn_core.preset_text import changed_keys, commented
 from cnn_core.runs.event_log import EventLines
 from cnn_core.runs.requests import CONTROL, take_requests
@@ -40,6 +40,7 @@ from cnn_core.runs.series import RunSeries
 from cnn_core.runs.summary_state import RunSummary
 from cnn_core.schema import schema_of
 from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
+from cnn_core.shipped import shipped_presets
 from cnn_core.studies.plan import plan
 from cnn_core.studies.study_files import load_study, shipped_studies
 from cnn_core.training.events import (

@@ -14,7 +14,7 @@ from cnn_core.errors import UserError, did_you_mean, first_line, printable
 from cnn_core.locations import expanded
 from cnn_core.mistake_places import told_mistakes
 from cnn_core.preset_mistakes import Mistake, clipped, mistakes
-from cnn_core.shipped import shipped_presets as shipped_presets
+from cnn_core.shipped import shipped_presets
 
 _MOST_BYTES = 4_000_000
 _EXPECTED = "expected SECTION.KEY=VALUE"

@@ -19,8 +19,8 @@ from cnn_core.backbones.timm_names import PREFIX
 from cnn_core.checking import Kind
 from cnn_core.config import FREEZING_POLICIES, Experiment
 from cnn_core.datasets.catalog import DATASETS
-from cnn_core.preset_files import shipped_presets
 from cnn_core.search.sweep_config import METRICS, Sweep
+from cnn_core.shipped import shipped_presets
 from cnn_core.studies.study_config import COUNTED, TRAINED, Study
 
 Schema: TypeAlias = dict[str, Any]

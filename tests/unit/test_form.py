@@ -10,7 +10,8 @@ import tomli
 
 from cnn_core.config import Section
 from cnn_core.errors import UserError
-from cnn_core.preset_files import load_experiment, shipped_presets, to_toml
+from cnn_core.preset_files import load_experiment, to_toml
+from cnn_core.shipped import shipped_presets
 from cnn_tui.field_text import from_text, to_text, to_toml_line
 from cnn_tui.form import Form, read_source
 from cnn_tui.form_command import headless_command

@@ -11,9 +11,10 @@ from cnn_core.augment.catalog import POLICIES
 from cnn_core.backbones.catalog import BACKBONES
 from cnn_core.config import Experiment
 from cnn_core.errors import UserError
-from cnn_core.preset_files import load_experiment, put, shipped_presets
+from cnn_core.preset_files import load_experiment, put
 from cnn_core.preset_mistakes import mistakes
 from cnn_core.preset_text import changed_keys, commented
+from cnn_core.shipped import shipped_presets
 from cnn_core.suggestions import TRAININGS, completed, keys_of, told_by
 
 

@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 
 from cnn_core.config import Experiment
 from cnn_core.errors import UserError
-from cnn_core.preset_files import (
-    find_preset,
-    load_experiment,
-    shipped_presets,
-    to_toml,
-)
+from cnn_core.preset_files import find_preset, load_experiment, to_toml
 from cnn_core.preset_mistakes import Mistake, mistakes
+from cnn_core.shipped import shipped_presets
 
 MINIMAL: dict[str, Any] = {"data": {"dataset": "digits"}, "model": {"backbone": "cnn"}}
 

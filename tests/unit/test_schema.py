@@ -11,10 +11,10 @@ from cnn_core.augment.catalog import TRANSFORMS
 from cnn_core.backbones.catalog import BACKBONES
 from cnn_core.backbones.timm_names import timm_names
 from cnn_core.config import Experiment
-from cnn_core.preset_files import shipped_presets
 from cnn_core.preset_mistakes import mistakes
 from cnn_core.schema import schema_of
 from cnn_core.search.sweep_files import load_sweep
+from cnn_core.shipped import shipped_presets
 
 Refused = Callable[[str, str], list[str]]
 

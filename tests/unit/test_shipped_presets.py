@@ -13,7 +13,8 @@ from cnn_core.backbones.shapes import forward_shapes
 from cnn_core.config import Experiment
 from cnn_core.datasets.catalog import DATASETS
 from cnn_core.freezing import apply_freezing, count_parameters
-from cnn_core.preset_files import load_experiment, shipped_presets
+from cnn_core.preset_files import load_experiment
+from cnn_core.shipped import shipped_presets
 from cnn_core.training.control import Control
 from cnn_core.training.engine import Places, stream
 from cnn_core.training.events import RunFinished, RunStarted, StepsDone

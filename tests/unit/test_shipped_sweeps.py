@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cnn_core.preset_files import shipped_presets
 from cnn_core.search.sweep_files import load_sweep, shipped_sweeps
+from cnn_core.shipped import shipped_presets
 from cnn_tui.commands.sweeping import sweeps
 
 NAMES = sorted(shipped_sweeps())

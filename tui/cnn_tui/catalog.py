@@ -9,7 +9,8 @@ from cnn_core.backbones.catalog import BACKBONES
 from cnn_core.backbones.timm_names import PREFIX, timm_names
 from cnn_core.datasets.catalog import state_of
 from cnn_core.errors import UserError
-from cnn_core.preset_files import read_table, shipped_presets
+from cnn_core.preset_files import read_table
+from cnn_core.shipped import shipped_presets
 from cnn_tui.form_fields import FormField, choices
 
 # A folder of many other TOML files would make a list that helps nobody.

@@ -34,7 +34,8 @@ def changed_settings(
 @lru_cache(maxsize=64)
 def _base(preset: str, dataset: str, backbone: str) -> tuple[str, dict[str, Any]]:
     from cnn_core.config import Experiment
-    from cnn_core.preset_files import load_experiment, shipped_presets
+    from cnn_core.preset_files import load_experiment
+    from cnn_core.shipped import shipped_presets
 
     if preset in shipped_presets():
         return f"preset {preset}", flatten(load_experiment(preset).model_dump(exclude_none=True))

@@ -20,10 +20,10 @@ from cnn_core.preset_files import (
     read_table,
     read_text,
     resolved,
-    shipped_presets,
 )
 from cnn_core.preset_mistakes import Mistake, mistakes, model_mistakes
 from cnn_core.search.sweep_config import Sweep, name_of
+from cnn_core.shipped import shipped_presets
 
 _TABLES = ("set", "parameters")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from cnn_core.errors import UserError
 from cnn_core.mistake_places import told_mistakes
-from cnn_core.preset_files import find_shipped, parse_toml, read_text, shipped_presets
+from cnn_core.preset_files import find_shipped, parse_toml, read_text
 from cnn_core.preset_mistakes import model_mistakes
+from cnn_core.shipped import shipped_presets
 from cnn_core.studies.study_config import Study
 
 

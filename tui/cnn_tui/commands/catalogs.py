@@ -22,7 +22,8 @@ _MOST_BUILT = 40
 
 def presets(as_json: Json = False) -> None:
     """List the presets that come with the program."""
-    from cnn_core.preset_files import load_experiment, shipped_presets
+    from cnn_core.preset_files import load_experiment
+    from cnn_core.shipped import shipped_presets
 
     rows = []
     for name, path in shipped_presets().items():
