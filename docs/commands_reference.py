@@ -9,6 +9,7 @@ import typer
 
 from cnn_tui.cli import app
 from cnn_tui.examples import EXAMPLES
+from cnn_tui.help_text import labelled
 
 HEAD = """\
 # Commands
@@ -39,7 +40,7 @@ def reference() -> str:
 
 def _described(command: Any, call: str) -> Iterator[str]:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if one.param_type_name == "option"]
+    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     words = [call, *map(_argument, arguments), *(["[OPTION]..."] if options else [])]
     yield f"`{' '.join(words)}`\n"
     yield f"{command.help}\n"
@@ -53,11 +54,12 @@ def _described(command: Any, call: str) -> Iterator[str]:
 
 def _examples(name: str) -> Iterator[str]:
     for what, line in EXAMPLES[name]:
-        yield f"{what}:\n\n    {line}\n"
+        yield f"{labelled(what)}\n\n    {line}\n"
 
 
 def _argument(argument: Any) -> str:
     name = argument.metavar or argument.name.upper()
+    name += "..." if argument.nargs == -1 else ""
     return name if argument.required or name.startswith("[") else f"[{name}]"
 
 

@@ -137,6 +137,22 @@ def test_a_failure_is_told_as_such_wherever_the_run_trains(cli):
     assert "CNN_TUI_ERROR=\n" not in variables
 
 
+def test_the_end_of_a_study_is_told(cli):
+    (cli.folder / "D.toml").write_text(
+        'title = "Digits"\nseeds = 2\n[[rows]]\nid = "D.1"\nwhat = "digits"\n'
+        '[[rows.arms]]\npreset = "digits"\n'
+        'set = { "train.epochs" = 1, "data.limit" = 200 }\n'
+    )
+    with serving() as server:
+        cli.notify(webhook=server.url)
+        quiet = cli("reproduce", "D.toml", "--quiet")
+        cli("reproduce", "D.toml", "--quiet")  # which has nothing to train
+    assert quiet.stderr == ""
+    assert "D.1" in quiet.stdout
+    ((_, document),) = server.posts
+    assert document["text"] == "`D`: finished, 2 of 2 trainings have ended"
+
+
 def test_the_message_of_a_sweep_tells_the_best_trial():
     folder = SimpleNamespace(
         path=Path("runs/sweeps/rates"),

@@ -1,4 +1,4 @@
-"""How a training, or a sweep, has ended: in words, as variables, as a document."""
+"""How a training, a sweep or a study has ended: in words, as variables, as a document."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,12 @@ from cnn_core.runs.reader import read_summary
 if TYPE_CHECKING:
     from cnn_core.search.folder import SweepFolder
     from cnn_core.search.results import SweepResults
+    from cnn_core.studies.drive import Reproduction
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What has ended, a run or a sweep, and how."""
+    """What has ended, a run, a sweep or a study, and how."""
 
     id: str
     name: str
@@ -96,6 +97,21 @@ def ending_of_sweep(
         test=best.row["test"] if best is not None and best.row else None,
         error=error,
         told=told,
+    )
+
+
+def ending_of_study(name: str, folder: Path, work: "Reproduction", left: int) -> Ending:
+    """Return how the work at a study has ended, with ``left`` of its trainings still to be done."""
+    status = "failed" if work.failed else "stopped" if left else "finished"
+    return Ending(
+        id=name,
+        name=name,
+        status=status,
+        folder=folder,
+        best={},
+        test=None,
+        error=None,
+        told=f"{work.count - left} of {work.count} trainings have ended",
     )
 
 

@@ -152,7 +152,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "surface": (
         ("Four optimizers on a function, as a moving picture", "cnn-tui surface beale --gif b.gif"),
         (
-            "Two rates of one method's kind",
+            "One optimizer, with a rate and a start of your own",
             "cnn-tui surface himmelblau --method plain --lr 0.01 --start 1 -2",
         ),
     ),

@@ -25,7 +25,7 @@ class ExampleCommand(TyperCommand):
             super().format_help(ctx, formatter)
             formatter.write(" Examples\n" if self.rich_markup_mode else "\nExamples:\n")
         for what, line in EXAMPLES[str(self.name)]:
-            formatter.write(f"{wrapped(f'   {what}:', width, '   ')}\n     {line}\n")
+            formatter.write(f"{wrapped(f'   {labelled(what)}', width, '   ')}\n     {line}\n")
 
 
 class NarrowGroup(TyperGroup):
@@ -46,6 +46,11 @@ class NarrowGroup(TyperGroup):
         for panel, rows in panels.items():
             with formatter.section(panel):
                 formatter.write_dl(rows)
+
+
+def labelled(what: str) -> str:
+    """Return what an example does, as it stands before its line."""
+    return what if what.endswith("?") else f"{what}:"
 
 
 def paragraphs(function: Callable[..., object]) -> str:

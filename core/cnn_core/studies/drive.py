@@ -63,6 +63,8 @@ class Reproduction:
         """Whether no further job shall begin: asked for, or the time is up."""
         self.failed = False
         """Whether a training has failed."""
+        self.has_trained = False
+        """Whether a training was begun or gone on with."""
 
     @property
     def is_impossible(self) -> bool:
@@ -117,6 +119,7 @@ class Reproduction:
         try:
             if (run_dir := self._run_of(job)) is None:
                 return
+            self.has_trained = True
             yield JobBegan(job, run_dir, place)
             for event in train_run(
                 run_dir,

@@ -43,15 +43,18 @@ def summary(
         ),
     ] = None,
     classes: Annotated[
-        int | None, typer.Option("--classes", min=1, help="Number of classes of the last layer.")
+        int | None,
+        typer.Option("--classes", metavar="N", min=1, help="Number of classes of the last layer."),
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option("--image-size", min=1, help="Side of the images in pixels.")
+        int | None,
+        typer.Option("--image-size", metavar="PIXELS", min=1, help="Side of the images."),
     ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
             "--batch-size",
+            metavar="N",
             min=1,
             max=1_000_000,
             help="Images the memory is reckoned for; default: the preset's batch, else 1.",
@@ -65,7 +68,8 @@ def summary(
             autocompletion=completion.one_of_these(
                 "none", "convolutional", "classifier", "backbone"
             ),
-            help="What is frozen, with --backbone.",
+            help="With --backbone, what is frozen: none, backbone, convolutional, classifier or "
+            "first:N stages.",
         ),
     ] = None,
     as_json: Json = False,

@@ -9,8 +9,26 @@ import typer
 
 from cnn_core.locations import cache_dir, expanded
 from cnn_tui import completion
-from cnn_tui.options import DataDir, Device, Json, RunsDir, Settings
-from cnn_tui.output import narrate, print_json, print_table, working
+from cnn_tui.options import (
+    DataDir,
+    Device,
+    Json,
+    Quiet,
+    RunsDir,
+    Settings,
+    Verbose,
+    places,
+    set_loudness,
+)
+from cnn_tui.output import (
+    complain,
+    is_quiet,
+    narrate,
+    narrate_details,
+    print_json,
+    print_table,
+    working,
+)
 
 if TYPE_CHECKING:
     from cnn_core.studies.drive import Reproduction
@@ -60,6 +78,8 @@ def reproduce(
         ),
     ] = None,
     device: Device = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Train the rows of a published table again, and write ours beside what it reports.
@@ -68,15 +88,19 @@ def reproduce(
     checkpoint, and the same command goes on. Without STUDY those that come with the program are
     listed.
     """
+    set_loudness(quiet=quiet, verbose=verbose)
     if name is None:
         _list_shipped(as_json=as_json)
         return
     from cnn_core.preset_files import overrides_of
     from cnn_core.studies.study_files import find_study, load_study
+    from cnn_tui.ending import ending_of_study
+    from cnn_tui.notifying import notifier
 
     path = find_study(name)
     study = load_study(path)
     changes = overrides_of(settings)
+    telling = notifier()
     with working("loading torch"):
         from cnn_core.studies.drive import Reproduction
         from cnn_core.studies.earlier import read_earlier
@@ -100,6 +124,7 @@ def reproduce(
     )
     if budget == 0:
         work.look()
+    narrate_details(places(runs_dir, data_dir))
     try:
         signalled = budget != 0 and _train(work)
     except KeyboardInterrupt:
@@ -118,12 +143,16 @@ def reproduce(
         for note in study_notes(document):
             narrate(note)
     narrate(f"wrote {len(files)} files to {folder}")
+    left = work.left()
+    if left and not signalled and not work.is_impossible:
+        narrate(f"{left} trainings are left: the same command goes on")
+    if work.has_trained:
+        with telling:
+            telling.ended(ending_of_study(study.name, folder, work, left))
     if signalled:
         raise typer.Exit(EXIT_CODES["stopped"])
     if work.is_impossible:
         raise typer.Exit(MISTAKE)
-    if left := work.left():
-        narrate(f"{left} trainings are left: the same command goes on")
     raise typer.Exit(1 if work.failed else 0)
 
 
@@ -131,21 +160,27 @@ def _train(work: "Reproduction") -> bool:
     """Train and tell; return whether a signal ended it."""
     from cnn_core.studies.drive import JobBegan, JobEnded
     from cnn_tui.headless import shown, stopping_on_signals
-    from cnn_tui.run_display import LiveProgress, PlainLines
+    from cnn_tui.run_display import Errors, LiveProgress, PlainLines
 
     with stopping_on_signals(work) as signalled, ExitStack() as shows:
-        display: LiveProgress | PlainLines = PlainLines()
+        display: Errors | LiveProgress | PlainLines = PlainLines()
         for told in work.work():
             match told:
                 case JobBegan(job, run_dir, place):
                     seed = f", training {job.seed + 1}" if job.seed else ""
                     narrate(f"{place} of {work.count}: {job.arm.name}{seed} ({run_dir.name})")
-                    bar = shows.enter_context(LiveProgress()) if sys.stderr.isatty() else None
-                    display = bar or PlainLines()
+                    if is_quiet():
+                        display = Errors()
+                    elif sys.stderr.isatty():
+                        display = shows.enter_context(LiveProgress())
+                    else:
+                        display = PlainLines()
                 case JobEnded(job, status, error):
                     shows.close()
-                    why = f": {error}" if error else ""
-                    narrate(f"{job.arm.name}: {status}{why}")
+                    if error:
+                        complain(f"{job.arm.name}: {status}: {error}")
+                    else:
+                        narrate(f"{job.arm.name}: {status}")
                 case event:
                     shown(event, display)
     return signalled.is_set()

@@ -23,11 +23,16 @@ def serve(
         str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0 takes a free one.")
     ] = 8000,
     windows: Annotated[
         int,
-        typer.Option("--windows", min=1, help="Most windows at a time, each a process of its own."),
+        typer.Option(
+            "--windows",
+            metavar="N",
+            min=1,
+            help="Most windows at a time, each a process of its own.",
+        ),
     ] = 4,
     allow_remote: Annotated[
         bool,

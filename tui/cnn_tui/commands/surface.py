@@ -52,7 +52,9 @@ def surface(
             "suits the surface, torch's for further optimizers.",
         ),
     ] = None,
-    beta: Annotated[float, typer.Option("--beta", help="Momentum of momentum and nesterov.")] = 0.9,
+    beta: Annotated[
+        float, typer.Option("--beta", metavar="B", help="Momentum of momentum and nesterov.")
+    ] = 0.9,
     options: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,7 +67,7 @@ def surface(
         tuple[float, float] | None,
         typer.Option("--start", metavar="X Y", help="Default: a usual one.", show_default=False),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=0, help="Most steps.")] = 3000,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=0, help="Most steps.")] = 3000,
     threshold: Annotated[
         float,
         typer.Option("--gradient-norm", metavar="NORM", help="Stop where the gradient is shorter."),
@@ -93,6 +95,7 @@ def surface(
         float | None,
         typer.Option(
             "--epsilon",
+            metavar="E",
             help="Step of the numeric gradient. Default: a millionth of the domain; 1 pixel.",
             show_default=False,
         ),
