@@ -60,7 +60,9 @@ def test_a_stalled_terminal_delays_no_training(cli, start, slow, undisturbed):
     assert terminal.exit_code() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT]
+)
 def test_a_signal_stops_with_a_checkpoint_and_leaves_the_terminal(
     cli, start, slow, undisturbed, number
 ):

@@ -75,6 +75,7 @@ def test_slots_train_at_once_and_a_killed_one_disturbs_no_other(cli):
     assert all((cli.runs / run / "checkpoints/last.pt").is_file() for run in (first, second))
 
 
+@pytest.mark.long
 def test_slots_end_with_checkpoints_when_their_process_is_killed(cli):
     run = new(cli, ENDLESS, queue=True)
     queue = cli.start("queue", "--train", "--workers", "2")

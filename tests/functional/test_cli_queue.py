@@ -3,6 +3,8 @@
 import json
 import signal
 
+import pytest
+
 TINY = ("--set", "train.epochs=1", "--set", "data.limit=100")
 DIVERGING = (*TINY, "--set", "optim.lr=1e20", "--set", "optim.schedule=constant")
 
@@ -53,6 +55,7 @@ def test_runs_wait_and_are_trained_in_turn_though_one_fails(cli):
     assert cli("queue", "--train").stderr == "no run waits\n"
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_the_one_in_training_and_the_others_wait(cli, slow):
     endless = (*slow[2:], "--set", "train.epochs=100000")
     first, second = queued(cli, *endless), queued(cli, *endless)
@@ -70,6 +73,7 @@ def test_ctrl_c_stops_the_one_in_training_and_the_others_wait(cli, slow):
     assert waiting(cli) == [second]
 
 
+@pytest.mark.long
 def test_a_run_stopped_by_request_makes_way_for_the_next(cli, slow):
     first = queued(cli, *slow[2:], "--set", "train.epochs=100000")
     second = queued(cli, *TINY)

@@ -65,6 +65,7 @@ def test_an_image_is_descended_in_pixels(cli):
     assert found["descents"][0]["lr"] == 10
 
 
+@pytest.mark.long
 def test_pictures_are_written(cli, tmp_path):
     png, gif = tmp_path / "x.png", tmp_path / "x.gif"
     done = cli("surface", "himmelblau", "--steps", "20", "--png", png, "--gif", gif)

@@ -162,7 +162,9 @@ def test_settings_survive_a_stall(start):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("stalled", [False, True], ids=["reading", "stalled"])
+@pytest.mark.parametrize(
+    "stalled", [False, pytest.param(True, marks=pytest.mark.long)], ids=["reading", "stalled"]
+)
 def test_a_signal_stops_the_work_and_gives_the_terminal_back(start, number, stalled):
     terminal = start()
     if stalled:

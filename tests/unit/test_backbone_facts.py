@@ -73,8 +73,7 @@ def smallest(name: str) -> int:
     return 1
 
 
-def measured(name: str) -> dict:
-    network = built(name, BACKBONES[name].facts().image_size)
+def measured(network: Network) -> dict:
     return {
         "parameters": sum(p.numel() for p in network.module.parameters()),
         "stages": [stage.name for stage in network.stages],
@@ -84,7 +83,7 @@ def measured(name: str) -> dict:
 if UPDATE:
     write(
         {
-            name: entry | measured(name) | {"min_size": smallest(name)}
+            name: entry | measured(built(name, entry["image_size"])) | {"min_size": smallest(name)}
             for name, entry in facts.table().items()
         }
     )
@@ -103,10 +102,25 @@ def test_torchvision_says_the_same(name):
         assert entry[key] == theirs[key], key
 
 
+def every_parameter_lies_in_one_part(network: Network) -> None:
+    everything = dict(network.module.named_parameters()).keys()
+    stages = [network.parameters_under(stage.modules).keys() for stage in network.stages]
+    parts = [*stages, network.parameters_under(network.head).keys()]
+    assert sorted(n for part in parts for n in part) == sorted(everything)
+    assert all(stages)
+    convolutional = network.parameters_under(network.convolutional).keys()
+    classifier = network.parameters_under(network.classifier).keys()
+    assert convolutional | classifier == everything
+    assert not convolutional & classifier
+    assert parts[-1] <= classifier
+
+
 @pytest.mark.parametrize("name", BACKBONES.names())
 def test_the_networks_are_as_their_facts_say(name):
     known = BACKBONES[name].facts()
-    assert {"parameters": known.parameters, "stages": list(known.stages)} == measured(name)
+    network = built(name, known.image_size)
+    assert {"parameters": known.parameters, "stages": list(known.stages)} == measured(network)
+    every_parameter_lies_in_one_part(network)  # here, as building them all takes its time
 
 
 @pytest.mark.parametrize(

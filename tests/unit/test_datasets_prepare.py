@@ -361,6 +361,7 @@ def test_a_killed_builder_leaves_nothing_that_is_taken_for_a_cache(root: Path) -
     assert len(caches(root)) == 1
 
 
+@pytest.mark.long
 def test_of_two_builders_one_builds_and_the_other_waits(root: Path) -> None:
     process = builder(root, pause=0.1)
     wait_for(process, "decoding images")

@@ -98,21 +98,6 @@ def test_convnet_flattens_what_larger_images_leave():
     assert network.module.get_submodule("fc").in_features == 512 * 3 * 3
 
 
-@pytest.mark.parametrize("name", BACKBONES.names())
-def test_every_parameter_lies_in_one_part(name):
-    network = shapes_of(name, classes=3, image_size=BACKBONES[name].facts().image_size)
-    everything = dict(network.module.named_parameters()).keys()
-    stages = [network.parameters_under(stage.modules).keys() for stage in network.stages]
-    parts = [*stages, network.parameters_under(network.head).keys()]
-    assert sorted(n for part in parts for n in part) == sorted(everything)
-    assert all(stages)
-    convolutional = network.parameters_under(network.convolutional).keys()
-    classifier = network.parameters_under(network.classifier).keys()
-    assert convolutional | classifier == everything
-    assert not convolutional & classifier
-    assert parts[-1] <= classifier
-
-
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "cnn", "convnet", "strided_cnn", "small_vgg"])
 def test_images_too_small(name):
     smallest = BACKBONES[name].facts().min_size

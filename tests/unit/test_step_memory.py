@@ -59,7 +59,7 @@ def allocated_by_a_step(network, size, count, optim):
     [
         ("cnn", 32, 64, SGD),
         ("resnet18", 64, 16, ADAM),
-        ("vit_b_16", 224, 1, SGD),
+        pytest.param("vit_b_16", 224, 1, SGD, marks=pytest.mark.long),
         ("googlenet", 96, 2, SGD),
     ],
 )

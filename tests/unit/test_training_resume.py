@@ -145,7 +145,7 @@ def test_a_rate_set_in_a_pause_counts_from_the_next_step(lab, ending):
 
 @pytest.mark.parametrize(
     "case",
-    [PLAIN, CASES["unfreezing"], CASES["whitening"]],
+    [PLAIN, CASES["unfreezing"], pytest.param(CASES["whitening"], marks=pytest.mark.long)],
     ids=["plain", "unfreezing", "whitening"],
 )
 def test_a_stream_closed_after_any_event(lab, case):
