@@ -33,7 +33,8 @@ def _prefixes(network: Network, policy: str) -> list[str]:
         case ["convolutional"]:
             if not network.convolutional:
                 raise UserError(
-                    "freeze.policy: 'convolutional' of a network that has no convolutions"
+                    "freeze.policy: 'convolutional', and the network has no convolutions; "
+                    "'backbone' freezes all but the last layers"
                 )
             return list(network.convolutional)
         case ["classifier"]:
@@ -45,7 +46,7 @@ def _prefixes(network: Network, policy: str) -> list[str]:
         case ["first", _]:
             names = ", ".join(stage.name for stage in stages)
             raise UserError(
-                f"freeze.policy: {policy!r} of a network with {len(stages)} stages ({names})"
+                f"freeze.policy: {policy!r}, and the network has {len(stages)} stages ({names})"
             )
     raise ValueError(f"not a freezing policy: {policy!r}")
 

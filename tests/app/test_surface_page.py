@@ -204,7 +204,8 @@ async def test_any_optimizer_joins(app: CnnTuiApp) -> None:
         await until(pilot, lambda: states(app) == ["off"] * 4 + ["descends"])
 
 
-@pytest.mark.parametrize("kind", [pytest.param("png", marks=pytest.mark.long), "gif"])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["png", "gif"])
 async def test_it_is_written(
     app: CnnTuiApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

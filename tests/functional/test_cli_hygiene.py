@@ -146,6 +146,7 @@ def test_closed_streams_are_no_crash(stored, closed):
     assert done.stderr == ""
 
 
+@pytest.mark.long
 def test_what_is_narrated_may_be_lost_and_nothing_else(cli):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

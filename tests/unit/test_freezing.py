@@ -120,7 +120,7 @@ def test_too_many_stages():
     network = small()
     with pytest.raises(UserError) as raised:
         apply_freezing(network, "first:3")
-    expected = "freeze.policy: 'first:3' of a network with 2 stages (block1, block2)"
+    expected = "freeze.policy: 'first:3', and the network has 2 stages (block1, block2)"
     assert str(raised.value) == expected
 
 

@@ -13,7 +13,7 @@ Columns = list[tuple[str, Text]]
 Rows = dict[str, list[Text]]
 
 _NOW = ("status", "run", "data set", "backbone", "epoch", "val acc", "left", "trained")
-_WAITING = ("", "run", "data set", "backbone", "freeze", "epochs", "was", "starts")
+_WAITING = ("", "run", "data set", "backbone", "freeze", "epochs", "so far", "starts")
 _WIDE = 110
 _HIDDEN_WHEN_NARROW = ("data set", "backbone", "freeze", "epochs")
 _LONGEST_NAME = 32

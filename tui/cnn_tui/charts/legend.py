@@ -44,7 +44,7 @@ def legend(name: str, entries: Sequence[Entry], width: int, rows: int) -> Cells:
         if row >= rows or column + _SAMPLE + 1 > width:
             cells.put(width - 1, rows - 1, "…", MUTED)
             break
-        marker = MARKERS[role % STYLES]
+        marker = "─" if role >= FADED else MARKERS[role % STYLES]
         cells.put(column, row, f"─{marker}─" if joined else f" {marker} ", role)
         cells.put(column + _SAMPLE, row, label, MUTED if role >= FADED else TEXT)
     return cells

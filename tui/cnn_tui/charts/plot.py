@@ -238,7 +238,7 @@ def _canvas(frame: _Frame, view: View, lines: Sequence[Line]) -> Canvas:
             canvas.add_marker(x[seen], y[seen], MARKERS[line.role % STYLES], line.role)
             continue
         canvas.add_line(x, y, line.role)
-        if line.marked:
+        if line.marked and line.role < FADED:  # the background carries none
             chosen = _marked(x, y, line.role % STYLES, frame.columns)
             canvas.add_marker(x[chosen], y[chosen], MARKERS[line.role % STYLES], line.role)
     return canvas
