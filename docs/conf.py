@@ -14,6 +14,7 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 4  # as forges have them
 # Code blocks without a language are commands and listings.
 highlight_language = "text"
+smartquotes_action = "q"  # an option in a sentence is no dash
 
 html_theme = "furo"
 html_title = "cnn-tui"

@@ -215,3 +215,4 @@ def test_the_site_is_built_and_fetches_nothing(tmp_path: Path):
         fetched = re.findall(r"(?:src=|url\(|@import)\s*[\"']?(?:https?:)?//[^\s\"')]+", text)
         fetched += re.findall(r"<link [^>]*href=\"(?:https?:)?//[^>]*>", text)
         assert not fetched, path
+        assert not re.search(r"[ (]–[a-z]", text), path  # an option that was made a dash

@@ -45,7 +45,7 @@ This page shows one run: as it trains, here or anywhere else, or long after its 
 
 - **Panes** are numbered. A digit hides or shows its pane; in a small window, it goes to it.
   `z` or `enter` gives the focused pane the whole window, once more brings the others back.
-- **Charts**: faint dots are the losses of single steps, strong lines the means over epochs; the
+- **Charts**: the faint line is the loss of single steps, strong lines are means over epochs; the
   vertical line marks the best epoch. `x` changes the axis between step, epoch and time, `L` makes
   it logarithmic, `m` smooths. `+` and `-` zoom, the arrows move along, `0` shows all again; the
   mouse wheel and dragging do the same.
