@@ -72,8 +72,9 @@ def test_a_study_is_trained_once_and_its_tables_repeat(cli, study):
     # So do trainings whose runs are gone, unless they are of other settings now.
     cli.runs.rename(cli.folder / "gone")
     shutil.copytree(cli.folder / "gone" / "studies", cli.runs / "studies")
-    again = cli.json("reproduce", "D.toml", "--reduced", "--budget", "0")
+    again = cli.json("reproduce", "D.toml", "--reduced")
     assert again == document
+    assert cli.run_dirs() == []
     assert contents(folder) == before
     cli("reproduce", study(epochs=3), "--reduced", "--budget", "0")
     rows = json.loads((folder / "results.json").read_bytes())["rows"]

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ from cnn_core.file_lock import FileLock, HeldError
 from cnn_core.runs.lock import RunHeldError, RunTakenError
 from cnn_core.runs.reader import read_summary
 from cnn_core.runs.session import check_startable, new_run, train_run
-from cnn_core.studies.matching import ENDED, Runs
+from cnn_core.studies.matching import ENDED, Runs, fingerprint
 from cnn_core.studies.plan import Job
 from cnn_core.training.control import Control
 from cnn_core.training.events import Event, RunFinished
@@ -50,11 +50,16 @@ class Reproduction:
         data_dir: Path,
         cache_dir: Path,
         device: str,
+        elsewhere: Collection[str] = (),
         budget_s: float | None = None,
     ) -> None:
-        """With a budget, the run in training when it is used up is stopped with a checkpoint."""
+        """With a budget, the run in training when it is used up is stopped with a checkpoint.
+
+        ``elsewhere`` are the fingerprints of what was trained elsewhere, and is not trained again.
+        """
         self._runs_dir, self._jobs = runs_dir, jobs
         self._data_dir, self._cache_dir, self._device = data_dir, cache_dir, device
+        self._elsewhere = elsewhere
         self._until = None if budget_s is None else time.monotonic() + budget_s
         self.why_not: dict[str, str] = {}
         """Why arms, by their names, can't be trained here."""
@@ -81,7 +86,7 @@ class Reproduction:
         """Return the number of jobs that can be done and have not ended."""
         runs = Runs(self._runs_dir)
         return sum(
-            not runs.has_ended(job.experiment)
+            not self._has_ended(job, runs)
             for job in self._jobs
             if job.arm.name not in self.why_not
         )
@@ -98,7 +103,7 @@ class Reproduction:
             self._look_at_clock()
             if self.stopping:
                 return
-            if job.arm.name not in self.why_not and not before.has_ended(job.experiment):
+            if job.arm.name not in self.why_not and not self._has_ended(job, before):
                 yield from self._train(job, place)
                 gc.collect()  # a network that is gone may hold a GPU's memory in cycles
 
@@ -106,11 +111,16 @@ class Reproduction:
         """Find out which arms without a run can't be trained here, and train none."""
         runs = Runs(self._runs_dir)
         for name, job in {job.arm.name: job for job in self._jobs}.items():
-            if runs.of(job.experiment) is None:
+            if runs.of(job.experiment) is None and not self._has_ended(job, runs):
                 try:
                     check_startable(job.experiment, self._data_dir, self._device)
                 except UserError as error:
                     self.why_not[name] = str(error)
+
+    def _has_ended(self, job: Job, runs: Runs) -> bool:
+        if runs.has_ended(job.experiment):
+            return True
+        return bool(self._elsewhere) and fingerprint(job.experiment) in self._elsewhere
 
     def _train(self, job: Job, place: int) -> Iterator[JobBegan | Event | JobEnded]:
         self._control = Control()

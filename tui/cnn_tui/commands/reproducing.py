@@ -120,6 +120,7 @@ def reproduce(
         data_dir=data_dir,
         cache_dir=cache_dir(),
         device=device,
+        elsewhere=earlier.trainings.keys(),
         budget_s=None if budget is None else 60 * budget,
     )
     if budget == 0:
