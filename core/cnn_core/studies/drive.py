@@ -86,9 +86,7 @@ class Reproduction:
         """Return the number of jobs that can be done and have not ended."""
         runs = Runs(self._runs_dir)
         return sum(
-            not self._has_ended(job, runs)
-            for job in self._jobs
-            if job.arm.name not in self.why_not
+            not self._has_ended(job, runs) for job in self._jobs if job.arm.name not in self.why_not
         )
 
     def request(self, kind: Literal["stop"]) -> None:
