@@ -90,6 +90,8 @@ class PseudoTerminal:
         self._open = True
         self.attributes_before = self.attributes()
         self.output = b""
+        self.read_at = time.monotonic()
+        """When the last of the output had come, before it was made a screen of."""
         self.screen = _Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
         self.process = _start(arguments, its, folder, {**env, "TERM": term}, hang_up_signal, zygote)
@@ -164,6 +166,7 @@ class PseudoTerminal:
             data = os.read(self._ours, 65536)
         except OSError:  # EIO: the program was the last to hold the other end
             return False
+        self.read_at = time.monotonic()
         self.output += data
         self._stream.feed(data)
         return bool(data)

@@ -74,11 +74,14 @@ class Seen:
 
 
 def answer_s(terminal: PseudoTerminal, keys: str, shown: str, *, there: bool) -> float:
-    """Return the seconds from a key to the screen on which the text is, or is not any more."""
+    """Return the seconds from a key to what makes the text appear on the screen, or leave it.
+
+    What our terminal takes to make a screen of that, in Python, is not the app's.
+    """
     began = time.monotonic()
     terminal.type(keys)
     terminal.wait_for(lambda: (shown in terminal.text()) == there)
-    return time.monotonic() - began
+    return terminal.read_at - began
 
 
 def pace(run_dir: Path) -> tuple[int, float, float]:

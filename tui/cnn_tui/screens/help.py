@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markdown import Markdown
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
@@ -43,8 +44,8 @@ class Help(Dialog):
                     yield Static(literal(self._about_focus), classes="dialog-text")
                 if self._text:
                     accent = self.app.theme_variables["primary"]
-                    yield Static(_Prose(self._text, accent), classes="dialog-text")
-                yield Static(self._keys)
+                    yield Static(_LaidOut(_Prose(self._text, accent)), classes="dialog-text")
+                yield Static(_LaidOut(self._keys))
 
     def on_mount(self) -> None:
         """Let the arrows scroll."""
@@ -61,6 +62,21 @@ class _Prose:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with console.use_theme(Theme({"markdown.code": f"bold {self.code_colour}"})):
             yield from console.render(Markdown(self.text), options)
+
+
+class _LaidOut:
+    """Laid out once for each width, though Textual asks for the height and then for the lines."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self._content = content
+        self._segments: dict[int, list[Segment]] = {}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        if width not in self._segments:
+            whole = options.update(height=None)
+            self._segments[width] = list(console.render(self._content, whole))
+        yield from self._segments[width]
 
 
 def _table_of_keys(page: Screen[object]) -> Table:
