@@ -26,7 +26,7 @@ def _installed() -> bool:
 
 @pytest.mark.parametrize("command", QUICK, ids=lambda command: " ".join(command) or "cnn-tui")
 def test_every_command_has_help_that_fits_80_columns(cli, command):
-    done = cli(*command, "--help")
+    done = cli(*command, "--help", fresh=True)
     assert f"Usage: {' '.join(['cnn-tui', *command])} " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
