@@ -3,7 +3,7 @@
 import pytest
 
 from cnn_core.runs.clock import RunClock
-from cnn_core.training.events import Paused, Preparing, RunFinished, Unpaused
+from cnn_core.training.events import Notice, Paused, Preparing, RunFinished, Unpaused
 
 WORK = [Preparing(what="decoding"), Paused(), Unpaused(), RunFinished(status="stopped")]
 
@@ -20,3 +20,18 @@ def test_a_clock_that_is_put_back_takes_no_time_away(jump, at):
     clock.fold(2e9, Preparing(what="decoding"))
     clock.fold(2e9 + 5, RunFinished(status="finished"))
     assert clock.total_s() == pytest.approx(35 if jump == 0 else 34 if jump == -1 else 25)
+
+
+def test_the_time_after_a_kill_in_preparations_is_not_counted():
+    clock = RunClock()
+    loaded = Notice(level="info", text="294 tensors loaded")
+    for time, event in (
+        (1e9, loaded),
+        (1e9 + 4, Preparing(what="computing features", done=64, total=200)),
+        (1e9 + 8, Preparing(what="computing features", done=128, total=200)),
+        (1e9 + 9999, loaded),
+        (1e9 + 10003, Preparing(what="computing features", done=64, total=200)),
+        (1e9 + 10012, Preparing(what="computing features", done=200, total=200)),
+    ):
+        clock.fold(time, event)
+    assert clock.total_s() == pytest.approx(8 + 13)
