@@ -51,9 +51,9 @@ TOML file:
   else a new one is made, tagged with the study and the row. There is nothing else to keep, so an
   interrupted study goes on where it stopped, and rows that share an arm train it once.
 - **What was trained elsewhere stays in the table:** where no run of some settings has ended here,
-  the training that `results.json` of the `--out` folder tells of them serves. So several machines
-  can each train some rows (`--only`) into one folder, and runs may be deleted. Settings that were
-  changed since match nothing any more.
+  the training that `results.json` of the `--out` folder tells of them serves, and is not repeated.
+  So several machines can each train some rows (`--only`) into one folder, and runs may be deleted.
+  Settings that were changed since match nothing any more; without that file all is trained anew.
 - **The first training of every arm comes before any second one,** so that a budget that is too
   small for all seeds still gives a whole table.
 - **`--budget MINUTES`** stops the run in training with a checkpoint when the time is up; `--budget
