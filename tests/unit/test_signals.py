@@ -1,6 +1,7 @@
 """What asks for a stop, and what then ends a training at once."""
 
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -79,3 +80,33 @@ def test_a_job_asked_twice_is_aborted(tmp_path: Path, monkeypatch, place: str) -
     wait_for("SIGINT")
     while running.poll() is None if place == "slot" else running.wait():
         time.sleep(0.01)
+
+
+def test_signals_that_interrupt_each_others_handlers_hang_nothing():
+    code = """
+import signal, sys
+from cnn_core.training.control import Control
+from cnn_tui.headless import stopping_on_signals
+from cnn_tui.signals import asked_by_signals
+
+def interrupt(frame, kind, _):
+    global line
+    if kind == "line":
+        line -= 1
+        if not line:
+            signal.raise_signal(signal.SIGUSR2)
+    return interrupt
+
+for guard in (lambda: stopping_on_signals(Control()), asked_by_signals):
+    for at in range(1, 25):  # a line of the handler, or of what it calls
+        with guard() as asked:
+            line = at
+            sys.settrace(interrupt)
+            signal.raise_signal(signal.SIGTERM)
+            sys.settrace(None)
+            assert asked.is_set()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

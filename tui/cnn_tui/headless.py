@@ -4,13 +4,13 @@ import errno
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from cnn_core.flag import Flag
 from cnn_core.launch.parent import end_with_parent
 from cnn_core.locations import cache_dir
 from cnn_core.runs.reader import read_summary
@@ -148,16 +148,14 @@ class Stoppable(Protocol):
 
 
 @contextmanager
-def stopping_on_signals(
-    control: Stoppable, ranks: "Ranks | None" = None
-) -> Iterator[threading.Event]:
+def stopping_on_signals(control: Stoppable, ranks: "Ranks | None" = None) -> Iterator[Flag]:
     """Let Ctrl-C, SIGTERM and schedulers ask for a stop with a checkpoint, and a Ctrl-C abort it.
 
     A closed terminal (SIGHUP) does not end a training: it goes on without one. The end of a
     launcher that has started this process does, as SIGTERM would; so does SIGHUP to one of several
     processes, ``ranks``. Yields what is set once a signal has asked.
     """
-    signalled = threading.Event()
+    signalled = Flag()
 
     def ask(number: int, _frame: FrameType | None) -> None:
         if control.stopping:

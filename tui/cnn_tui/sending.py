@@ -1,12 +1,12 @@
 """A run sent to a launcher: a process of its own here, a Ray cluster, SLURM."""
 
 import subprocess
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnn_core.errors import UserError, printable
+from cnn_core.flag import Flag
 from cnn_core.launch.choose import make_launcher
 from cnn_core.launch.jobs import Job, Launcher, LaunchOptions, Running
 from cnn_core.launch.parent import end_with_parent
@@ -75,9 +75,7 @@ def send(run_dir: Path, to: Destination, *, data_dir: Path, device: str) -> str:
     return _send_in_background(run_dir, to, data_dir=data_dir, device=device)
 
 
-def attend(
-    run_dir: Path, to: Destination, asked: threading.Event, *, data_dir: Path, device: str
-) -> int:
+def attend(run_dir: Path, to: Destination, asked: Flag, *, data_dir: Path, device: str) -> int:
     """Hand a run over, wait for its end, and return its exit code.
 
     Each time that ``asked`` is set, the run is asked to end: with a checkpoint, then at once.

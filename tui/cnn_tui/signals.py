@@ -3,10 +3,11 @@
 import os
 import signal
 import stat
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
+
+from cnn_core.flag import Flag
 
 # What asks for a stop with a checkpoint. Machines send some of them twice, or several: a scheduler
 # when time is short and when it is over, a launcher to those that the scheduler has told already.
@@ -29,12 +30,12 @@ def handling(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
 
 
 @contextmanager
-def asked_by_signals() -> Iterator[threading.Event]:
+def asked_by_signals() -> Iterator[Flag]:
     """Yield what the first signal of ``STOPPING`` and each Ctrl-C set inside the block.
 
     Without its terminal the process goes on.
     """
-    asked = threading.Event()
+    asked = Flag()
     told = False
 
     def ask(number: int, _frame: FrameType | None) -> None:
