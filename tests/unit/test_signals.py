@@ -85,9 +85,16 @@ def test_a_job_asked_twice_is_aborted(tmp_path: Path, monkeypatch, place: str) -
 def test_signals_that_interrupt_each_others_handlers_hang_nothing():
     code = """
 import signal, sys
+from contextlib import contextmanager
+from pathlib import Path
+from textual.app import App
+from cnn_core.flag import Flag
 from cnn_core.training.control import Control
 from cnn_tui.headless import stopping_on_signals
 from cnn_tui.signals import asked_by_signals
+from cnn_tui.slot import TrainingSlot
+from cnn_tui.terminal import guarded
+from cnn_tui.workplace import Workplace
 
 def interrupt(frame, kind, _):
     global line
@@ -97,8 +104,15 @@ def interrupt(frame, kind, _):
             signal.raise_signal(signal.SIGUSR2)
     return interrupt
 
-for guard in (lambda: stopping_on_signals(Control()), asked_by_signals):
-    for at in range(1, 25):  # a line of the handler, or of what it calls
+@contextmanager
+def beside_app():
+    asked = Flag()
+    slot = TrainingSlot(Workplace(Path("runs"), Path("data"), Path("cache")))
+    with guarded(App(), on_stop=lambda: (slot.close(stop=True), asked.set())):
+        yield asked
+
+for guard in (lambda: stopping_on_signals(Control()), asked_by_signals, beside_app):
+    for at in range(1, 40):  # a line of the handler, or of what it calls
         with guard() as asked:
             line = at
             sys.settrace(interrupt)

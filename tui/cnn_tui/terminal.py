@@ -32,14 +32,14 @@ def guarded(app: App[Any], on_stop: Callable[[], None]) -> Iterator[None]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
+        before, asked = asked, True  # at once: the next signal may come within this handler
         if app._loop is not None:
             # Not in the handler, which may have interrupted the app while it holds a lock.
             app._loop.call_soon_threadsafe(end)
-        elif not asked:
+        elif not before:
             end()
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked = True
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
         if app._loop is not None and isinstance(app._driver, PatientDriver):
