@@ -152,7 +152,7 @@ class Augment(Section):
     """Random changes of the training images, drawn anew for each image and epoch; test views."""
 
     policy: str = "none"
-    """Name of a set of transforms, such as flip-crop or trivial (docs/presets.md lists them)."""
+    """Name of a set of transforms, such as flip, flip-crop, geometric, colour, trivial or rand."""
     transforms: list[Options] | None = None
     """Transforms in order instead of a policy: {name = "random_crop", padding = 4}."""
     test_views: TestViews = "none"

@@ -57,3 +57,17 @@ def looked(stored: Path) -> CnnTuiApp:
     from inspect_page import app_over
 
     return app_over(stored)
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Take runs without training them: what trains is tested elsewhere."""
+    trained: list[Path] = []
+
+    def start(slot: object, run_dir: Path) -> bool:
+        trained.append(run_dir)
+        return True
+
+    monkeypatch.setattr("cnn_tui.slot.TrainingSlot.start", start)
+    monkeypatch.setattr("cnn_tui.slot.TrainingSlot.start_waiting", lambda slot: False)
+    return trained

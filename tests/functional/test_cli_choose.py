@@ -36,6 +36,13 @@ def test_presets_are_listed_by_data_set(cli):
     assert ("caltech101", "vgg16") in places
 
 
+@pytest.mark.parametrize("command", [["sweeps", "--shipped"], ["reproduce"]], ids=" ".join)
+def test_who_lists_shipped_files_learns_where_they_are(cli, command):
+    path = Path(cli.json(*command)[0]["path"])
+    assert path.exists()
+    assert f"copy a file of {path.parent}\n" in cli(*command).stderr
+
+
 def test_the_layer_table_gives_the_published_figures_for_programs(cli):
     document = cli.json("summary", "--backbone", "alexnet", "--classes", "1000")
     assert document["total"] == 61_100_840

@@ -9,6 +9,7 @@ import textwrap
 import time
 import warnings
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from rich.cells import cell_len
@@ -123,6 +124,11 @@ def narrate_on(console: Console, text: str, style: str = "") -> None:
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip(" "))] + "  "
         print_line(console, wrapped(f"{now}{printable(line)}", console.width, indent), style)
+
+
+def narrate_beginning(file: Path) -> None:
+    """Tell where the files that come with the program are, of which this is one."""
+    narrate(f"to begin your own, copy a file of {file.parent}")
 
 
 def narrate_details(facts: Iterable[tuple[str, Any]]) -> None:

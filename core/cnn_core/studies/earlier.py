@@ -19,7 +19,6 @@ class _Training(BaseModel):
 
     id: str
     seed: int
-    place: int
     settings: str
     status: str
     epoch: int

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cnn_core.config import Model
+from cnn_core.config import Experiment, Model
 from cnn_core.runs.dotted import Document, value_at
 from cnn_core.runs.reader import read_summary
 from cnn_core.studies.earlier import Earlier
@@ -84,26 +84,25 @@ def _of_runs(
     earlier: Earlier,
 ) -> Document:
     found = []
-    for seed, experiment in enumerate(arm.experiments):
+    for experiment in arm.experiments:
         row = runs.of(experiment)
         known = earlier.trainings.get(fingerprint(experiment))
         if known is not None and (row is None or row["status"] not in ENDED):
-            found.append(known | {"place": seed})
+            found.append(known)
         elif row is not None and (row["epoch"] or row["status"] in ENDED):
-            found.append(_run(arm, seed, read_summary(runs_dir / row["id"])))
+            found.append(_run(arm, experiment, read_summary(runs_dir / row["id"])))
         elif row is not None and row["error"]:
             why_not = why_not or row["error"]
     return _arm(arm, why_not if not found else None, found)
 
 
-def _run(arm: PlannedArm, seed: int, summary: Document) -> Document:
+def _run(arm: PlannedArm, experiment: Experiment, summary: Document) -> Document:
     wanted = dict.fromkeys([*arm.reported, *arm.row.figures])
     ended = summary["status"] == "finished"
     return {
         "id": summary["id"],
         "seed": value_at(summary, "config.seed"),
-        "place": seed,
-        "settings": fingerprint(arm.experiments[seed]),
+        "settings": fingerprint(experiment),
         "status": summary["status"],
         "epoch": summary["epoch"],
         "epochs": summary["epochs"],

@@ -48,6 +48,7 @@ def presets(as_json: Json = False) -> None:
         cells += [["", "", ""], [Text(dataset, "bold"), "", ""]]
         cells += [[row[key] for key in columns] for row in group]
     print_table(columns, cells, right=["epochs"], fold=["notes"])
+    narrate("to begin your own with one:", command="cnn-tui new FILE.toml --from NAME")
 
 
 def datasets(

@@ -24,6 +24,7 @@ from cnn_tui.output import (
     complain,
     is_quiet,
     narrate,
+    narrate_beginning,
     narrate_details,
     print_json,
     print_table,
@@ -211,3 +212,4 @@ def _list_shipped(*, as_json: bool) -> None:
         return
     cells = [[row["name"], str(len(row["rows"])), row["title"]] for row in rows]
     print_table(["name", "rows", "title"], cells, right=["rows"], fold=["title"])
+    narrate_beginning(next(iter(shipped_studies().values())))

@@ -22,7 +22,15 @@ from cnn_tui.options import (
     places,
     set_loudness,
 )
-from cnn_tui.output import complain, narrate, narrate_details, print_json, print_table, working
+from cnn_tui.output import (
+    complain,
+    narrate,
+    narrate_beginning,
+    narrate_details,
+    print_json,
+    print_table,
+    working,
+)
 
 if TYPE_CHECKING:
     from cnn_core.search.folder import SweepFolder
@@ -181,6 +189,7 @@ def _list_shipped(*, as_json: bool) -> None:
     columns = ["name", "trials", "notes"]
     cells = [[str(row[column]) for column in columns] for row in rows]
     print_table(columns, cells, right=["trials"], fold=["notes"])
+    narrate_beginning(next(iter(found)))
 
 
 def trials(name: SweepName, runs_dir: RunsDir, as_json: Json = False) -> None:

@@ -33,7 +33,16 @@ class SweepsPage(SweepActions):
     CSS_PATH = "sweep.tcss"
     HELP_TEXT = """\
 A **sweep** trains a preset many times to find the values of its keys that serve best: all of a
-grid, or drawn at random or near what was good. `docs/sweeps.md` tells what a sweep file says.
+grid, or drawn at random or near what was good. It is a TOML file:
+
+    name = "rates"
+    preset = "digits"
+    trials = 12
+    [search]
+    sampler = "random"        # or "grid", "tpe"
+    [parameters]
+    "optim.lr" = {type = "float", low = 1e-3, high = 1.0, log = true}
+    "train.batch_size" = {values = [32, 128]}
 
 This list follows all sweeps beside the runs, whoever trains them. `enter` opens one, `n` begins
 one. A sweep that is started here trains in processes of its own: it goes on when the app is closed,
