@@ -27,7 +27,11 @@ class ChartsPage(Page):
             "x", "x_axis", "X-axis", id="chart.x_axis", tooltip="Draw over epochs, steps or seconds"
         ),
         Binding(
-            "L", "log", "Log", id="chart.log", tooltip="Show losses and rates on a logarithmic axis"
+            "L",
+            "log",
+            "Log axis",
+            id="chart.log",
+            tooltip="Show losses and rates on a logarithmic axis",
         ),
         Binding(
             "m", "smooth", "Smooth", id="chart.smooth", tooltip="Smooth the curves: not, 0.6, 0.9"

@@ -68,13 +68,8 @@ and all of that outlives the app; `w` again changes their number, 0 lets no furt
             id="queue.start",
             tooltip="Train the run here now, if nothing is trained here",
         ),
-        Binding(
-            "h",
-            "hold",
-            "Hold",
-            id="queue.hold",
-            tooltip="Start no further run, or let the queue go on",
-        ),
+        Binding("h", "hold", "Hold", id="queue.hold", tooltip="Start no further run"),
+        Binding("h", "go_on", "Go on", id="queue.go_on", tooltip="Let the queue go on"),
         Binding(
             "w",
             "slots",
@@ -188,9 +183,11 @@ and all of that outlives the app; `w` again changes their number, 0 lets no furt
         return self.cnn_app.workplace.runs_dir / run_id
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what is done to a run only where one waits."""
+        """Offer what is done to a run only where one waits, and of hold and go on what changes."""
         if action in ("move", "take_out", "start", "clone") and not self._waiting:
             return None
+        if action in ("hold", "go_on"):
+            return self.cnn_app.slot.queue_on == (action == "hold")
         return super().check_action(action, parameters)
 
     def action_move(self, by: int) -> None:
@@ -231,14 +228,20 @@ and all of that outlives the app; `w` again changes their number, 0 lets no furt
         self.attempt(start)
 
     def action_hold(self) -> None:
-        """Start no further run, or let the queue go on."""
+        """Start no further run."""
+        self.cnn_app.slot.queue_on = False
+        self._tell_without_runs("held: no run that is queued elsewhere starts here")
+
+    def action_go_on(self) -> None:
+        """Let the queue go on."""
         slot = self.cnn_app.slot
-        slot.queue_on = not slot.queue_on
-        if slot.queue_on:
-            slot.start_waiting()
+        slot.queue_on = True
+        slot.start_waiting()
+        self._tell_without_runs("runs that come to wait start here")
+
+    def _tell_without_runs(self, text: str) -> None:
         if not self._waiting:  # else the line above those says it
-            held = "held: no run that is queued elsewhere starts here"
-            self.tell("runs that come to wait start here" if slot.queue_on else held)
+            self.tell(text)
         self.look_now()
 
     @work(exclusive=True, group="slots", exit_on_error=False)

@@ -70,7 +70,14 @@ trains them: this app, a shell, another machine.
         Binding(
             "escape", "show_all", "Show all", show=False, id="runs.all", tooltip="Drop the filter"
         ),
-        Binding("ctrl+r", "refresh", "Refresh", show=False, id="runs.refresh", tooltip="Look now"),
+        Binding(
+            "ctrl+r",
+            "refresh",
+            "Refresh",
+            show=False,
+            id="runs.refresh",
+            tooltip="Read the folder now",
+        ),
     ]
 
     def __init__(self) -> None:
