@@ -1,5 +1,6 @@
 """Every command of docs/tutorial.md, in its order, on a few images laid out as Caltech-101 is."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -54,6 +55,21 @@ def test_the_tutorial_can_be_followed(cli):
     assert {path.name for path in cli.folder.iterdir()} >= set(MADE)
     names = {run["name"]: run["status"] for run in cli.json("runs")}
     assert names == dict.fromkeys(("frozen", "fine-tuned", "augmented", "scratch"), "finished")
+
+
+def test_its_figures_are_those_of_the_results():
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    results = json.loads((ROOT / "docs" / "results" / "S1" / "results.json").read_bytes())
+    runs = {row["id"]: run for row in results["rows"] for arm in row["arms"] for run in arm["runs"]}
+    for name, row in (
+        ("frozen", "S1.4-lite0"),
+        ("fine-tuned", "S1.3-lite0"),
+        ("augmented", "S1.6-lite0"),
+        ("scratch", "S1.1-lite0"),
+    ):
+        figures, minutes = runs[row]["figures"], runs[row]["total_s"] / 60
+        val, test = (f"{100 * figures[key]:.2f}" for key in ("best.val_acc", "test.acc"))
+        assert f"| {name} | {val} | {test} | {minutes:.0f} |\n" in text
 
 
 def test_what_it_installs_is_an_extra():
