@@ -154,6 +154,7 @@ async def test_deleting_asks_for_the_name_and_for_the_number(
     assert [run.exists() for run in runs] == [False, False, True]
 
 
+@pytest.mark.usefixtures("no_training")  # which a slow machine would begin meanwhile
 async def test_waiting_runs_show_their_place(app: CnnTuiApp, folder: Folder) -> None:
     app.slot.queue_on = False
     folder.finished("done")

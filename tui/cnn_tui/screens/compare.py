@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +24,7 @@ from cnn_tui.screens.pick_run import PickRun
 from cnn_tui.widgets.compared_curves import METRICS, ComparedCurves
 from cnn_tui.widgets.list_table import ListTable
 from cnn_tui.widgets.title_bar import TitleBar
+from cnn_tui.workers import run_beside
 
 _VIEWS = ("curves", "settings", "summary")
 
@@ -267,4 +269,4 @@ with the highest validation accuracy, and *its* test accuracy.
             return
         curves = self.query_one(ComparedCurves)
         picture = curves.picture(chart, compared, self.cnn_app.state) if chart else None
-        self.run_worker(export_comparison(self, compared, picture), exit_on_error=False)
+        run_beside(self, partial(export_comparison, self, compared, picture))

@@ -3,6 +3,7 @@
 from textual.timer import Timer
 
 from cnn_tui.screens.page import Page
+from cnn_tui.workers import run_beside
 
 _INTERVAL_S = 1.0
 
@@ -25,7 +26,7 @@ class FollowingPage(Page):
         """Look, unless that is under way."""
         if not self.looking:
             self.looking = True
-            self.run_worker(self.look(), group="look", exit_on_error=False)
+            run_beside(self, self.look, group="look")
 
     async def look(self) -> None:
         """Read files in a thread, end ``looking``, show what was read; to be overridden."""

@@ -25,6 +25,7 @@ from cnn_tui.widgets.mistakes_pane import MistakesPane
 from cnn_tui.widgets.pane_tabs import PaneTabs
 from cnn_tui.widgets.part_samples import PartSamplesPane
 from cnn_tui.widgets.title_bar import TitleBar
+from cnn_tui.workers import run_beside
 
 _PANES = {
     "classes": "Classes",
@@ -100,7 +101,7 @@ has not kept yet is computed, which leaving the page ends.
         self._asker = Asker(self._show_progress, self._show_remark)
         self.inspection = Inspection(self.run_dir, self.cnn_app.workplace, self._asker)
         self.action_pane("classes")
-        self.run_worker(self._follow(), group="inspect", exit_on_error=False)
+        run_beside(self, self._follow, group="inspect")
 
     @property
     def pane(self) -> InspectPane:

@@ -14,6 +14,7 @@ from cnn_tui.background import train_queue_in_background
 from cnn_tui.output import literal
 from cnn_tui.screens.dialogs import Ask, Choice
 from cnn_tui.screens.page import Dialog
+from cnn_tui.workers import run_beside
 
 if TYPE_CHECKING:
     from cnn_tui.app import CnnTuiApp
@@ -57,7 +58,7 @@ class Leaving(Dialog):
 
     def on_mount(self) -> None:
         """Ask the thread to stop."""
-        self.run_worker(self._leave(), exit_on_error=False)
+        run_beside(self, self._leave)
 
     def action_cancel(self) -> None:
         """There is no way back: the thread takes no more runs."""

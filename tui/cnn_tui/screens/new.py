@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -30,6 +31,7 @@ from cnn_tui.widgets.form_view import FieldRow, FormView
 from cnn_tui.widgets.one_of import OneOf
 from cnn_tui.widgets.preview_panel import PreviewPanel
 from cnn_tui.widgets.title_bar import TitleBar
+from cnn_tui.workers import run_beside
 
 How = Literal["here", "background", "queue", "send"]
 
@@ -100,7 +102,7 @@ split, the network, the learning rate and samples of what would be trained.
     def on_mount(self) -> None:
         """Load the source, or ask for a preset first."""
         self.query_one(TitleBar).page = "New experiment"
-        self.run_worker(self._begin(), exit_on_error=False)
+        run_beside(self, self._begin)
 
     # --- where it starts from --------------------------------------------------------------------
 
@@ -176,7 +178,7 @@ split, the network, the learning rate and samples of what would be trained.
 
     def on_one_of_asked(self, event: OneOf.Asked) -> None:
         """List the values of a choice."""
-        self.run_worker(self._pick_value(event.one_of), exit_on_error=False)
+        run_beside(self, partial(self._pick_value, event.one_of))
 
     async def _pick_value(self, one_of: OneOf) -> None:
         row = one_of.parent
@@ -219,7 +221,7 @@ split, the network, the learning rate and samples of what would be trained.
 
     def action_load(self) -> None:
         """Start from another preset."""
-        self.run_worker(self._ask_for_preset(), exit_on_error=False)
+        run_beside(self, self._ask_for_preset)
 
     def action_copy(self) -> None:
         """Copy the headless command, and show it: not every terminal takes it."""
@@ -232,7 +234,7 @@ split, the network, the learning rate and samples of what would be trained.
 
     def action_save(self) -> None:
         """Save as a preset."""
-        self.run_worker(self._save(), exit_on_error=False)
+        run_beside(self, self._save)
 
     async def _save(self) -> bool:
         """Return whether this is a preset now."""
@@ -254,7 +256,7 @@ split, the network, the learning rate and samples of what would be trained.
     def action_start(self, how: How) -> None:
         """Make the run and train it, once nothing is wrong."""
         if self._form is not None and not self._starting and not self._stopped_by_mistakes():
-            self.run_worker(self._start(self._form, how), exit_on_error=False)
+            run_beside(self, partial(self._start, self._form, how))
 
     async def _start(self, form: Form, how: How) -> None:
         place = self.cnn_app.workplace
@@ -300,7 +302,7 @@ split, the network, the learning rate and samples of what would be trained.
         if self._form is None or not self._form.changes:
             self.dismiss()
         else:
-            self.run_worker(self._leave(), exit_on_error=False)
+            run_beside(self, self._leave)
 
     async def _leave(self) -> None:
         answer = await self.app.push_screen_wait(

@@ -13,6 +13,7 @@ from cnn_tui.form import Draft
 from cnn_tui.output import sentence
 from cnn_tui.previews import Previews
 from cnn_tui.widgets.preview_panes import NetworkPane, Pane, SamplesPane, SchedulePane, SplitPane
+from cnn_tui.workers import run_beside
 from cnn_tui.workplace import Workplace
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class PreviewPanel(Vertical):
 
     def on_mount(self) -> None:
         """Begin to follow the draft."""
-        self.run_worker(self._follow(), group="previews")
+        run_beside(self, self._follow, group="previews", exit_on_error=True)
 
     def show(self, draft: Draft) -> None:
         """Preview this draft soon; what is under way for an older one is not shown any more."""

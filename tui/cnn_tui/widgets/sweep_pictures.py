@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -22,6 +23,7 @@ from cnn_tui.sweep_watch import SweepWatch
 from cnn_tui.widgets.chart import Chart
 from cnn_tui.widgets.pane_tabs import PaneTabs
 from cnn_tui.widgets.parallel_view import ParallelView
+from cnn_tui.workers import run_beside
 
 if TYPE_CHECKING:
     from cnn_core.search.results import SweepResults
@@ -120,7 +122,7 @@ class SweepPictures(Vertical):
         grown = known is None or finished >= 1.1 * known or not watch.training
         if finished != known and grown and not self._reckoning:
             self._reckoning = True
-            self.run_worker(self._reckon(watch, finished), exit_on_error=False)
+            run_beside(self, partial(self._reckon, watch, finished))
         self.redraw_importance()
 
     async def _reckon(self, watch: SweepWatch, finished: int) -> None:
