@@ -1,5 +1,7 @@
 """What the list of sweeps and the page of one show."""
 
+from pathlib import Path
+
 import pytest
 from app_support import Folder, started, until
 from sweep_page import SIZE, column, head, left_of, listed, opened, picture, rows
@@ -7,11 +9,13 @@ from sweep_support import GRID, add_trials, begun, claimed, random_sweep
 from textual.widgets import Static
 
 from cnn_core.search.study import Study
+from cnn_core.search.sweep_files import load_sweep
 from cnn_tui.app import CnnTuiApp
 from cnn_tui.screens.compare import ComparePage
 from cnn_tui.screens.live import LivePage
 from cnn_tui.screens.pick import Pick
 from cnn_tui.screens.sweep import SweepPage
+from cnn_tui.screens.sweeps import SweepsPage
 from cnn_tui.widgets.chart import Chart
 
 HOSTILE = """
@@ -212,3 +216,11 @@ async def test_names_are_shown_literally_and_cut(app: CnnTuiApp, folder: Folder)
             await pilot.press("v")
             await pilot.pause()
         assert not app._notifications
+
+
+def test_the_sweep_file_of_the_help_is_right(tmp_path: Path) -> None:
+    lines = [line[4:] for line in SweepsPage.HELP_TEXT.splitlines() if line.startswith("    ")]
+    file = tmp_path / "rates.toml"
+    file.write_text("\n".join(lines))
+    sweep, _ = load_sweep(file)
+    assert (sweep.name, sweep.wanted) == ("rates", 12)

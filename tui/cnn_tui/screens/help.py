@@ -61,7 +61,7 @@ class _Prose:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with console.use_theme(Theme({"markdown.code": f"bold {self.code_colour}"})):
-            yield from console.render(Markdown(self.text), options)
+            yield from console.render(Markdown(self.text, code_theme="ansi_dark"), options)
 
 
 class _LaidOut:
