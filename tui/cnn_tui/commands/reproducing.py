@@ -197,6 +197,7 @@ def _folder(study: "Study", reduced: bool, changes: "Changes") -> str:
 def _list_shipped(*, as_json: bool) -> None:
     from cnn_core.studies.study_files import load_study, shipped_studies
 
+    found = {path: load_study(path) for path in shipped_studies().values()}
     rows = [
         {
             "name": study.name,
@@ -204,12 +205,11 @@ def _list_shipped(*, as_json: bool) -> None:
             "rows": [row.id for row in study.rows],
             "path": str(path),
         }
-        for path in shipped_studies().values()
-        for study in [load_study(path)]
+        for path, study in found.items()
     ]
     if as_json:
         print_json(rows)
         return
     cells = [[row["name"], str(len(row["rows"])), row["title"]] for row in rows]
     print_table(["name", "rows", "title"], cells, right=["rows"], fold=["title"])
-    narrate_beginning(next(iter(shipped_studies().values())))
+    narrate_beginning(next(iter(found)))
