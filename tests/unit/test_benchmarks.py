@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inspect_support import make_images, trained_run
 from torch import nn
 
 from cnn_core.datasets.catalog import state_of
+from cnn_core.inspect.evaluation import part_images
+from cnn_core.inspect.trained import load_trained
+from cnn_core.runs.reader import read_summary
 
 ROOT = Path(__file__).parents[2] / "benchmarks"
 OURS = sorted(path.stem for path in ROOT.glob("*.py"))
@@ -205,3 +209,33 @@ def test_descents_from_many_starts(monkeypatch, capsys):
     surfaces.main()
     (row,) = capsys.readouterr().out.splitlines()[2:]
     assert row.startswith("| plain | 0.1 | 100 % | 100 % | 0 % | 0 % | 0.0000 | ")
+
+
+def test_batch_norm_takes_its_statistics_again_without_dropout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from batch_norm_statistics import compared, done, take_statistics
+
+    make_images(tmp_path / "data" / "images", ("cat", "dog"))
+    options = {"widths": [4, 6], "batch_norm": True}
+    run_dir = trained_run(
+        tmp_path, model={"backbone": "convnet", "options": options, "dropout": 0.5}
+    )
+    trained = load_trained(run_dir, "last")
+    places = {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache"}
+    train = done(part_images(run_dir, "train", **places))
+    take_statistics(trained, train)
+    images_NCHW = trained.inputs(train.data.images_NHWC[train.positions])
+    convolution, norm = (
+        next(layer for layer in trained.network.module.modules() if isinstance(layer, kind))
+        for kind in (nn.Conv2d, nn.BatchNorm2d)
+    )
+    maps_NCHW = convolution(images_NCHW).detach()
+    torch.testing.assert_close(norm.running_mean, maps_NCHW.mean((0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, maps_NCHW.var((0, 2, 3)))
+    assert not norm.training
+
+    monkeypatch.setenv("CNN_TUI_CACHE", str(tmp_path / "cache"))
+    name, before, _ = compared(run_dir, tmp_path / "data")
+    tested = read_summary(run_dir)["test_last"]
+    assert (name, before) == (run_dir.name, f"{100 * tested['acc']:.2f}")
