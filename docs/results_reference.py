@@ -57,8 +57,8 @@ def _study(document: dict[str, Any], folder: Path, remarks: dict[str, str]) -> I
     name = document["study"]
     yield f"## {name}: {markdown_text(document['title'])}\n"
     yield to_markdown(study_table(document))
-    notes = [*study_notes(document), *_remarks(document, remarks)]
-    yield "".join(f"- {markdown_text(note)}\n" for note in notes)
+    notes = [*map(markdown_text, study_notes(document)), *_remarks(document, remarks)]
+    yield "".join(f"- {note}\n" for note in notes)
     for row in document["rows"]:
         for figure in ("val_acc", "train_loss"):
             picture = folder / f"{row['id']}-{figure}.png"
@@ -68,6 +68,7 @@ def _study(document: dict[str, Any], folder: Path, remarks: dict[str, str]) -> I
 
 
 def _remarks(document: dict[str, Any], remarks: dict[str, str]) -> Iterator[str]:
+    """Yield what is written by hand of the study's rows, which is Markdown."""
     for row in document["rows"]:
         if row["id"] in remarks:
             yield f"{row['id']}: {remarks[row['id']]}"
