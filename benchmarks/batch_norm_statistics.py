@@ -16,8 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cnn_core.inspect.evaluation import PartImages, part_images
 from cnn_core.inspect.trained import Trained, load_trained
 from cnn_core.locations import cache_dir, default_data_dir
-from cnn_core.progress import Result, Work
 from cnn_core.training.plan import chunks
+from cnn_tui.working import finish
 from measuring import machine, table
 
 _BATCH = 256
@@ -38,7 +38,7 @@ def compared(run_dir: Path, data_dir: Path) -> tuple[str, str, str]:
     """Return the run's name and its accuracies in percent."""
     trained = load_trained(run_dir, "last")
     train, test = (
-        done(part_images(run_dir, part, data_dir=data_dir, cache_dir=cache_dir()))
+        finish(part_images(run_dir, part, data_dir=data_dir, cache_dir=cache_dir()))
         for part in ("train", "test")
     )
     before = accuracy(trained, test)
@@ -49,7 +49,7 @@ def compared(run_dir: Path, data_dir: Path) -> tuple[str, str, str]:
 def accuracy(trained: Trained, images: PartImages) -> float:
     """Return how many percent of the images are classified rightly."""
     pixels = images.data.images_NHWC
-    logits = torch.from_numpy(done(trained.logits(pixels, images.positions, "evaluating")))
+    logits = torch.from_numpy(finish(trained.logits(pixels, images.positions, "evaluating")))
     labels = torch.from_numpy(images.data.labels[images.positions])
     return 100 * (logits.argmax(1) == labels).double().mean().item()
 
@@ -66,16 +66,6 @@ def take_statistics(trained: Trained, images: PartImages) -> None:
         for part in chunks(order, _BATCH):
             trained.network.module(trained.inputs(images.data.images_NHWC[images.positions[part]]))
     trained.network.module.eval()
-
-
-def done(work: Work[Result]) -> Result:
-    """Return the result of work whose progress nobody watches."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
 
 
 if __name__ == "__main__":

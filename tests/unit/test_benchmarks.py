@@ -18,6 +18,7 @@ from cnn_core.datasets.catalog import state_of
 from cnn_core.inspect.evaluation import part_images
 from cnn_core.inspect.trained import load_trained
 from cnn_core.runs.reader import read_summary
+from cnn_tui.working import finish
 
 ROOT = Path(__file__).parents[2] / "benchmarks"
 OURS = sorted(path.stem for path in ROOT.glob("*.py"))
@@ -214,7 +215,7 @@ def test_descents_from_many_starts(monkeypatch, capsys):
 def test_batch_norm_takes_its_statistics_again_without_dropout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from batch_norm_statistics import compared, done, take_statistics
+    from batch_norm_statistics import compared, take_statistics
 
     make_images(tmp_path / "data" / "images", ("cat", "dog"))
     options = {"widths": [4, 6], "batch_norm": True}
@@ -223,7 +224,7 @@ def test_batch_norm_takes_its_statistics_again_without_dropout(
     )
     trained = load_trained(run_dir, "last")
     places = {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache"}
-    train = done(part_images(run_dir, "train", **places))
+    train = finish(part_images(run_dir, "train", **places))
     take_statistics(trained, train)
     images_NCHW = trained.inputs(train.data.images_NHWC[train.positions])
     convolution, norm = (
